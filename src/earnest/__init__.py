@@ -1,0 +1,23 @@
+"""earnest: from a base language model to a reasoning model, and an honest answer to whether it got there.
+
+The public API is what stands in `__all__`; everything else may change. Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from earnest.api import evaluate, load_run, resume, run, verify
+
+__version__ = version("earnest")
+__all__ = ["__version__", "evaluate", "load_run", "resume", "run", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from earnest import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'earnest' has no attribute '{name}'")

@@ -1,0 +1,288 @@
+"""The Python API: run a recipe, resume a run, evaluate a model, grade texts, read a run. Synchronous, one call each.
+
+The command line is a thin layer over these functions.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from earnest.component import Component, build, user_file
+from earnest.errors import EarnestError, GateRefused, Interrupted
+from earnest.recipe import LoadedRecipe, load, read, resolved
+from earnest.runlog import RunDir, now, write_bytes, write_json
+from earnest.seeding import derive
+from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
+
+PACKAGES = ("earnest", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. exit_code follows the command line's convention: 3 for regressed, no signal or a refusal."""
+
+    run_dir: Path
+    status: str
+    verdict: str | None
+    sentence: str
+    report: Path | None
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory, read. report is None where none was written yet."""
+
+    path: Path
+    info: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    report: Mapping[str, Any] | None
+
+
+def run(
+    recipe: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    seed: int | None = None,
+    runs: Path | None = None,
+    run_dir: Path | None = None,
+    allow: Sequence[str] = (),
+    command: str = "",
+    echo: Callable[[str], None] = print,
+) -> RunResult:
+    """Run a recipe from its first stage to its last, skipping what an earlier run in `runs` has done already.
+
+    Raises ConfigError, DataError and MissingDependency before anything is computed; a gate's refusal is a result.
+    """
+    loaded = load(Path(recipe), sets, seed)
+    folder = RunDir.create_at(run_dir) if run_dir is not None else _new_run(loaded, runs or Path("runs"))
+    try:
+        _write_header(folder, loaded, allow, command)
+        echo(f"run {folder.path}")
+        return _travel(folder, loaded, frozenset(allow), echo)
+    finally:
+        folder.close()
+
+
+def resume(run_dir: Path, *, command: str = "", echo: Callable[[str], None] = print) -> RunResult:
+    """Continue a run where it stopped: finished stages are kept, the unfinished one goes on from its last checkpoint.
+
+    Raises RunDirError if the directory is no run, or if another process holds it.
+    """
+    folder = RunDir.open(Path(run_dir))
+    try:
+        info = folder.info()
+        text = (folder.path / "config" / "launch.yaml").read_text(encoding="utf-8")
+        loaded = read(text, Path(info["recipe"]), info["sets"], info["seed"])
+        folder.update(status="running", resumed=[*info.get("resumed", []), {"time": now(), "command": command}])
+        echo(f"resume {folder.path}")
+        return _travel(folder, loaded, frozenset(info["allowed"]), echo)
+    finally:
+        folder.close()
+
+
+def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -> list[Verdict]:
+    """Grade (response, gold) pairs. Example: verify("number", [("<think>6*7</think>The answer is 42.", "42")]).
+
+    A thought, where there is one, must be closed; only what follows it counts.
+    """
+    from earnest.data.rollouts import judge
+    from earnest.prompts.parse import split_thought
+
+    items: list[Item] = []
+    for place, (response, gold) in enumerate(rows):
+        parsed: Parsed = split_thought(response, opened=False, required=False)
+        problem = Problem(id=str(place), task="verify", prompt="", answer=gold)
+        items.append(Item(problem=problem, parsed=parsed, truncated=False))
+    return judge(build("verifier", verifier), items)
+
+
+def load_run(path: str | Path) -> Run:
+    """What a run directory says, without touching it."""
+    folder = Path(path)
+    if not (folder / "run.json").is_file():
+        from earnest.errors import RunDirError
+
+        raise RunDirError("not a run directory", where=str(folder), why="it has no run.json")
+    report = folder / "report" / "report.json"
+    return Run(
+        folder,
+        json.loads((folder / "run.json").read_text()),
+        json.loads((folder / "config" / "resolved.json").read_text()),
+        json.loads(report.read_text()) if report.is_file() else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """A model's rates on a task, each with n, distinct problems and a 95 % interval."""
+
+    model: str
+    task: str
+    summary: Mapping[str, Any]
+    statuses: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"model": self.model, "task": self.task, **self.summary, "statuses": dict(self.statuses)}
+
+    def lines(self) -> list[str]:
+        rows = [f"{self.model} on {self.task}"]
+        for name, rate in self.summary.items():
+            low, high = rate["ci95"] or (float("nan"), float("nan"))
+            rows.append(
+                f"  {name:<12} {rate['value']:.3f} [{low:.3f}, {high:.3f}]  n {rate['n']}, distinct {rate['distinct']}"
+            )
+        rows.append("  statuses     " + ", ".join(f"{k} {v}" for k, v in self.statuses.items() if v))
+        return rows
+
+
+def evaluate(
+    model: str,
+    *,
+    task: str | Mapping[str, Any],
+    prompt: str | Mapping[str, Any] = "chat",
+    verifier: str | Mapping[str, Any] | None = None,
+    k: int = 4,
+    limit: int = 200,
+    max_tokens: int = 256,
+    seed: int = 0,
+    split: Split = "test",
+    out: Path | None = None,
+    echo: Callable[[str], None] = lambda line: None,
+) -> EvalResult:
+    """Sample and grade a model folder (or hub id) on a task: k samples a problem at T = 1, and one greedy completion."""
+    from earnest.data.rollouts import Roller
+    from earnest.evaluate import run as asking
+    from earnest.evaluate.summary import summarize
+    from earnest.stages.road import machine
+
+    problems = list((chosen := build("task", task)).problems(split)[:limit])
+    policy = build("model", {"name": "hf", "path": model}).open(
+        machine("auto", "auto", None), seed=derive(seed, "model")
+    )
+    roller = Roller(
+        build("prompt", prompt), build("verifier", verifier or chosen.verifier_name), build("strategy", "plain"),
+        policy.tokenizer,
+    )  # fmt: skip
+    protocol = asking.Protocol(stage="eval", split=split, k=k, temperature=1.0, max_tokens=max_tokens, seed=seed)
+    with build("engine", "torch").open(policy) as engine:
+        echo(f"{len(problems)} problems, {k} samples each and one greedy")
+        sampled = asking.sampled(problems, roller, engine, protocol)
+        greedy = asking.greedy(problems, roller, engine, protocol)
+    if out is not None:
+        asking.write_records(out / "sampled.jsonl", sampled)
+        asking.write_records(out / "greedy.jsonl", greedy)
+    return EvalResult(model, chosen.name, *summarize(sampled, greedy))
+
+
+def _new_run(loaded: LoadedRecipe, runs: Path) -> RunDir:
+    return RunDir.create(runs, loaded.recipe.name, f"{derive(time.time_ns(), loaded.recipe.seed) & 0xFFFF:04x}")
+
+
+def _write_header(folder: RunDir, loaded: LoadedRecipe, allow: Sequence[str], command: str) -> None:
+    recipe = loaded.recipe
+    write_bytes(folder.path / "config" / "launch.yaml", loaded.text.encode())
+    write_json(folder.path / "config" / "resolved.json", resolved(recipe))
+    write_json(folder.path / "config" / "provenance.json", dict(loaded.provenance))
+    for component in (recipe.model, recipe.task, recipe.prompt, recipe.engine, recipe.strategy, *recipe.stages):
+        _copy_user_code(folder, component)
+    if recipe.verifier is not None:
+        _copy_user_code(folder, recipe.verifier)
+    folder.update(
+        id=folder.path.name, name=recipe.name, status="running", command=command, recipe=str(loaded.path),
+        sets=list(loaded.sets), seed=recipe.seed, started=now(), ended=None, wall_s=0.0, host=socket.gethostname(),
+        platform=platform.platform(), versions=_versions(), stages=[stage.id for stage in recipe.stages],
+        allowed=list(allow), machine=None,
+    )  # fmt: skip
+
+
+def _copy_user_code(folder: RunDir, component: Component) -> None:
+    file = user_file(type(component))
+    if file is not None:
+        (folder.path / "code").mkdir(exist_ok=True)
+        shutil.copy2(file, folder.path / "code" / file.name)
+
+
+def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: Callable[[str], None]) -> RunResult:
+    from earnest.stages.road import Road
+
+    begun, before = time.monotonic(), float(folder.info().get("wall_s") or 0.0)
+    status = "failed"
+    try:
+        with stop_on_signal(echo) as stop:
+            road = Road(loaded, folder, stop, allow, echo)
+            folder.update(
+                machine={"device": road.machine.device, "dtype": road.machine.dtype, "threads": road.machine.threads}
+            )
+            road.travel()
+        status = "done"
+    except GateRefused as error:
+        status = "refused"
+        echo(str(error))
+    except Interrupted as error:
+        status = "interrupted"
+        error.remedy = f"earnest resume {folder.path}"
+        raise
+    finally:
+        folder.update(status=status, ended=now(), wall_s=before + time.monotonic() - begun)
+    return _result(folder, status)
+
+
+def _result(folder: RunDir, status: str) -> RunResult:
+    from earnest.evaluate.report import build_report, write_report
+
+    page = write_report(folder.path)
+    report = build_report(folder.path)
+    folder.update(verdict=report.verdict)
+    failed = status == "refused" or report.verdict in ("regressed", "no signal")
+    return RunResult(folder.path, status, report.verdict, report.verdict_sentence, page, 3 if failed else 0)
+
+
+@contextmanager
+def stop_on_signal(echo: Callable[[str], None]) -> Iterator[Any]:
+    """The first Ctrl-C (or SIGTERM) asks for a checkpoint and a clean end; the second ends at once."""
+    from earnest.train.loop import StopRequest
+
+    stop = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.requested = True
+        echo("stopping after this step, with a checkpoint; once more to stop at once")
+
+    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _versions() -> dict[str, Json]:
+    found: dict[str, Json] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+__all__ = ["EarnestError", "EvalResult", "Run", "RunResult", "evaluate", "load_run", "resume", "run", "verify"]

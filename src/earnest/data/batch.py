@@ -1,0 +1,54 @@
+"""Samples to packed micro-batches. How samples are split never changes a gradient: their weights are fixed before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from earnest.types import Batch, Sample
+
+
+def split(samples: Sequence[Sample], max_tokens: int) -> list[list[Sample]]:
+    """Micro-batches of at most `max_tokens` tokens after padding to their longest sequence; a longer sequence stands alone."""
+    batches: list[list[Sample]] = []
+    for sample in sorted(samples, key=lambda s: len(s.token_ids)):
+        if batches and (len(batches[-1]) + 1) * len(sample.token_ids) <= max_tokens:
+            batches[-1].append(sample)
+        else:
+            batches.append([sample])
+    return batches
+
+
+def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
+    """Samples end to end. Example: two samples of 3 and 2 tokens give cu_seqlens = [0, 3, 5]."""
+    lengths = torch.tensor([len(s.token_ids) for s in samples])
+    cu_seqlens = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    mask_L = torch.tensor([m for s in samples for m in s.mask])
+    index_T = mask_L.nonzero().squeeze(1)
+    seq_L = torch.repeat_interleave(torch.arange(len(samples)), lengths)
+    seq_T = seq_L[index_T]
+    assert not mask_L[cu_seqlens[:-1]].any(), "nothing predicts the first token of a sequence"
+    weight_S = torch.tensor([s.weight for s in samples], dtype=torch.float32)
+
+    def gather(field: Callable[[Sample], Tensor | None]) -> Tensor | None:
+        parts = [field(s) for s in samples]
+        if parts[0] is None:
+            assert all(p is None for p in parts), "samples of one step carry the same fields"
+            return None
+        return torch.cat([p for p in parts if p is not None]).to(device)
+
+    return Batch(
+        ids_L=torch.tensor([i for s in samples for i in s.token_ids]).to(device),
+        cu_seqlens=cu_seqlens.to(device),
+        index_T=index_T.to(device),
+        seq_T=seq_T.to(device),
+        weight_T=weight_S[seq_T].to(device),
+        sampler_logp_T=gather(lambda s: s.sampler_logprobs),
+        old_logp_T=gather(lambda s: s.old_logprobs),
+        adv_T=gather(lambda s: s.advantages),
+        return_T=gather(lambda s: s.returns),
+        old_value_T=gather(lambda s: s.old_values),
+        ref_logp_T=gather(lambda s: s.ref_logprobs),
+    )

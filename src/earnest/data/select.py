@@ -1,0 +1,30 @@
+"""Which problem comes next: an endless, seeded order over a pool, with its place in it as the only state."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from earnest.seeding import derive
+
+
+class Order:
+    """A fresh permutation of 0 .. size-1 every epoch. `take` moves on; `position` is what a checkpoint saves."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        assert size > 0
+        self.size, self.seed, self.position = size, seed, 0
+        self._epoch = -1
+        self._permutation = np.empty(0, dtype=np.int64)
+
+    def take(self, count: int) -> list[int]:
+        """The next `count` indices."""
+        taken = [self._at(self.position + i) for i in range(count)]
+        self.position += count
+        return taken
+
+    def _at(self, position: int) -> int:
+        epoch, place = divmod(position, self.size)
+        if epoch != self._epoch:
+            generator = np.random.Generator(np.random.Philox(derive(self.seed, "order", epoch)))
+            self._permutation, self._epoch = generator.permutation(self.size), epoch
+        return int(self._permutation[place])

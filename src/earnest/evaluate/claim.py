@@ -1,0 +1,191 @@
+"""The verdict of a run: learned, not shown, regressed or no signal. Never just "completed".
+
+The claim is that the last training stage's checkpoint beats the one it began from, on held-out problems, paired. The
+95 % interval of that difference decides: above 0 learned, below 0 regressed, around 0 not shown. A run whose support
+gate refused, or whose RL never had one group with mixed rewards, had no signal to learn from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from earnest.evaluate.compare import Comparison, compare
+from earnest.evaluate.load import BASE, EvalRun, ModelRecords, Row, Run, StageRun
+from earnest.evaluate.text import difference, points
+from earnest.functional.stats import Interval
+from earnest.types import Record
+
+Outcome: TypeAlias = Literal["learned", "not shown", "regressed", "no signal"]
+Role: TypeAlias = Literal["claim", "overall", "stage", "control"]
+
+METRICS = ("sampled", "greedy")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison and why it is in the report."""
+
+    role: Role
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The verdict, the sentence that says it, and what must stand beside it."""
+
+    verdict: Outcome
+    sentence: str
+    caveats: tuple[str, ...]
+
+
+def final_stage(run: Run) -> StageRun | None:
+    """The last stage that trains a policy and is no control arm."""
+    return run.trained[-1] if run.trained else None
+
+
+def main_eval(run: Run) -> EvalRun | None:
+    """The evaluation the verdict rests on: the last one on the test split, else the last one."""
+    evals = [e for e in run.evals if not e.control and e.models]
+    on_test = [e for e in evals if e.split == "test"]
+    return (on_test or evals or [None])[-1]
+
+
+def model_of(evaluation: EvalRun, policy: str) -> str:
+    """The id under which a stage's policy was evaluated."""
+    return evaluation.base if policy == BASE else policy
+
+
+def comparisons(run: Run, evaluation: EvalRun) -> tuple[Compared, ...]:
+    """The claim first, then base to final, the other stages against the base, and final against each control arm."""
+    final = final_stage(run)
+    if final is None:
+        return ()
+    base = evaluation.base
+    pairs: list[tuple[Role, str, str]] = []
+    if final.input is not None:
+        pairs.append(("claim", model_of(evaluation, final.input), final.id))
+    pairs.append(("overall", base, final.id))
+    for stage in run.trained[:-1]:
+        pairs.append(("stage", base, stage.id))
+    for control in run.controls:
+        pairs.append(("control", control.id, final.id))
+    models = evaluation.models
+    found: dict[tuple[str, str, str], Compared] = {}
+    for role, a, b in pairs:
+        for metric in METRICS:
+            if a == b or a not in models or b not in models or (a, b, metric) in found:
+                continue
+            row = compare(a, _records(models[a], metric), b, _records(models[b], metric), metric)
+            if row is not None:
+                found[a, b, metric] = Compared(role, row)
+    return tuple(found.values())
+
+
+def judge(run: Run, evaluation: EvalRun | None, rows: Sequence[Compared]) -> Claim:
+    """The verdict. `rows` are `comparisons(run, evaluation)`."""
+    caveats = _caveats(run, rows)
+    silent = _no_signal(run)
+    if silent:
+        return Claim("no signal", silent, caveats)
+    missing = _nothing_to_claim(run, evaluation, rows)
+    if missing or evaluation is None:
+        return Claim("not shown", missing, caveats)
+    claim = _deciding(rows)
+    assert claim is not None and claim.ci95 is not None
+    outcome = decide(claim.ci95)
+    verb = {"learned": "beats", "regressed": "is worse than", "not shown": "is not shown to beat"}[outcome]
+    start = "the base model" if claim.a == evaluation.base else "the one it was trained from"
+    sentence = (
+        f"This checkpoint ({claim.b}) {verb} that one ({claim.a}, {start}): {claim.metric} pass rate "
+        f"{points(claim.b_value)} % against {points(claim.a_value)} % on the same {claim.n:,} {evaluation.split} "
+        f"problems, a paired difference of {difference(claim.diff, claim.ci95)} points. The interval covers the choice "
+        f"of problems, not the noise of training: this is one run with one seed ({run.info.get('seed', 'unknown')})."
+    )
+    return Claim(outcome, sentence, caveats)
+
+
+def decide(ci95: Interval) -> Literal["learned", "not shown", "regressed"]:
+    """The rule. Example: decide((0.01, 0.2)) is "learned"; an end at exactly 0 is "not shown"."""
+    if ci95[0] > 0:
+        return "learned"
+    return "regressed" if ci95[1] < 0 else "not shown"
+
+
+def _records(model: ModelRecords, metric: str) -> tuple[Record, ...]:
+    return model.sampled if metric == "sampled" else model.greedy
+
+
+def _deciding(rows: Sequence[Compared]) -> Comparison | None:
+    """The claim's comparison that decides: sampled, or greedy where nothing was sampled."""
+    claims = [row.comparison for row in rows if row.role == "claim"]
+    claims.sort(key=lambda c: METRICS.index(c.metric))
+    return claims[0] if claims else None
+
+
+def _no_signal(run: Run) -> str:
+    controls = {stage.id for stage in run.controls}
+    for gate in run.gates:
+        if gate.gate == "support" and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
+            return (
+                f"The support gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it."
+            )
+    final = final_stage(run)
+    if final is not None and final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
+        return (
+            f"In all {len(final.metrics):,} steps of {final.id} not one group had mixed rewards: "
+            "there was nothing to learn from, whatever the pass rates say."
+        )
+    return ""
+
+
+def is_live(row: Row) -> bool:
+    """True if a step of RL had a group whose rewards differ (or does not say)."""
+    mixed, dead = row.get("groups/mixed"), row.get("frac_reward_zero_std")
+    if mixed is not None:
+        return mixed > 0
+    return dead is None or dead < 1
+
+
+def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compared]) -> str:
+    """Why there is no claim to judge; "" if there is one."""
+    final, status = final_stage(run), run.status
+    refused = [g for g in run.gates if g.outcome == "refused" and not g.allowed]
+    if refused and status == "refused":
+        return f"The {refused[-1].gate} gate refused {refused[-1].stage}: {refused[-1].reason.rstrip('.')}."
+    if final is None:
+        return f"No stage of this run trained a policy (status: {status})."
+    if evaluation is None:
+        return f"Nothing was evaluated: the run is {status}, and {final.id} is {final.status}."
+    if not evaluation.protocol.get("verifier"):
+        return "No verifiable claim: this run has no verifier, so no pass rate says that anything was learned."
+    if evaluation.split == "train":
+        return "No held-out claim: the evaluation is on training problems."
+    claim = _deciding(rows)
+    if claim is None:
+        return f"{final.id} and the model it began from were not both evaluated: the run is {status}."
+    if claim.ci95 is None:
+        return f"{claim.n} problem is too few for an interval, so nothing is claimed."
+    return ""
+
+
+def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
+    found = []
+    if not run.finished:
+        found.append(f"The run did not finish (status: {run.status}); this report covers what there is.")
+    claim = _deciding(rows)
+    if claim is not None and claim.ci95 is not None and decide(claim.ci95) == "learned":
+        for row in rows:
+            c = row.comparison
+            if row.role == "control" and c.metric == claim.metric and c.ci95 is not None and c.ci95[0] <= 0:
+                found.append(
+                    f"The control arm {c.a} did as well ({difference(c.diff, c.ci95)} points between them): the "
+                    "gain is not shown to come from the verifier's reward."
+                )
+    if claim is not None and claim.errors:
+        found.append(f"{claim.errors:,} records could not be graded and are in neither rate.")
+    found += [f"The {g.gate} gate refused {g.stage} and was overridden by name: {g.reason}" for g in run.gates
+              if g.outcome == "refused" and g.allowed]  # fmt: skip
+    found += [f"The {g.gate} gate warned about {g.stage}: {g.reason}" for g in run.gates if g.outcome == "warned"]
+    return tuple(found)

@@ -1,0 +1,234 @@
+"""A run directory as values. A run that was killed, refused or is still going reads as far as it got.
+
+What is read: run.json, config/resolved.json, and per stage stage.json, metrics.jsonl, events.jsonl; per evaluation
+stage protocol.json and, per model, the records of sampled.jsonl, greedy.jsonl, drift_<name>.jsonl and the rows of
+drift_<name>.bytes.jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from earnest.data.store import read_records, read_rows
+from earnest.errors import DataError, RunDirError
+from earnest.types import Record
+
+Row: TypeAlias = Mapping[str, Any]
+BASE = "base"
+"""How a stage names the policy that no stage of the run has trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text of a bits-per-byte benchmark. Example: Document(id="wiki/3", bits=8123.4, bytes=7001)."""
+
+    id: str
+    bits: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecords:
+    """What one model wrote in one evaluation."""
+
+    sampled: tuple[Record, ...]
+    greedy: tuple[Record, ...]
+    drift: Mapping[str, tuple[Record, ...]]  # benchmark -> records
+    drift_bytes: Mapping[str, tuple[Document, ...]]  # benchmark -> documents
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One test of the substrate. chance None: not known. Example: Benchmark("winogrande", 0.5, "greedy")."""
+
+    name: str
+    chance: float | None
+    metric: str  # greedy | sampled | bits_per_byte
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRun:
+    """One evaluation stage."""
+
+    id: str
+    control: bool
+    protocol: Row
+    models: Mapping[str, ModelRecords]  # in the protocol's order; only those that have records
+
+    @property
+    def base(self) -> str:
+        """The id under which the base model was evaluated."""
+        return str(self.protocol.get("base") or BASE)
+
+    @property
+    def split(self) -> str:
+        return str(self.protocol.get("split") or "unknown")
+
+    @property
+    def benchmarks(self) -> tuple[Benchmark, ...]:
+        rows = self.protocol.get("drift") or []
+        return tuple(Benchmark(r["name"], r.get("chance"), r.get("metric") or "greedy") for r in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """What a gate said, as the run's events keep it."""
+
+    gate: str
+    stage: str
+    outcome: str  # passed | warned | refused
+    reason: str
+    remedy: str
+    numbers: Row
+    allowed: bool  # overridden by name; the report says so
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """One stage, as far as it got."""
+
+    id: str
+    kind: str  # pretrain | sft | rl | eval | report | ...; "" if it never started
+    status: str  # done | running | refused | not started
+    control: bool
+    input: str | None  # stage id (or "base") of the policy it began from
+    trained: bool  # it gives out a policy, or would have
+    info: Row  # stage.json
+    metrics: tuple[Row, ...]
+    events: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory."""
+
+    path: Path
+    info: Row  # run.json
+    recipe: Row  # config/resolved.json
+    stages: tuple[StageRun, ...]
+    evals: tuple[EvalRun, ...]
+    gates: tuple[GateRow, ...]
+
+    @property
+    def status(self) -> str:
+        """running | done | refused | failed | interrupted, as the run wrote it."""
+        return str(self.info.get("status") or "unknown")
+
+    @property
+    def finished(self) -> bool:
+        """Everything but the report itself is done (a run writes its report while it is still running)."""
+        waiting = [s for s in self.stages if s.status != "done" and s.kind != "report"]
+        return self.status == "done" or (self.status == "running" and not waiting)
+
+    @property
+    def trained(self) -> tuple[StageRun, ...]:
+        """Stages that train a policy, control arms left out, in order."""
+        return tuple(s for s in self.stages if s.trained and not s.control)
+
+    @property
+    def controls(self) -> tuple[StageRun, ...]:
+        return tuple(s for s in self.stages if s.trained and s.control)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run directory. Raises RunDirError if it is none, DataError for a damaged file."""
+    if not (path / "run.json").is_file():
+        raise RunDirError("not a run directory", where=str(path), why="it has no run.json")
+    info = _json(path / "run.json")
+    names = [str(name) for name in info.get("stages") or []]
+    names += sorted(p.parent.name for p in path.glob("*/stage.json") if p.parent.name not in names)
+    stages = tuple(_stage(path / name) for name in names)
+    allowed = {str(gate) for gate in info.get("allowed") or []}
+    return Run(
+        path=path,
+        info=info,
+        recipe=_json(path / "config" / "resolved.json"),
+        stages=stages,
+        evals=tuple(_eval(path / s.id, s) for s in stages if (path / s.id / "protocol.json").is_file()),
+        gates=_gates([*_rows(path / "events.jsonl"), *(event for s in stages for event in s.events)], allowed),
+    )
+
+
+def _stage(folder: Path) -> StageRun:
+    info = _json(folder / "stage.json")
+    output, source = info.get("output") or {}, info.get("input") or {}
+    kind = str(info.get("stage") or "")
+    done = info.get("status") == "done"
+    return StageRun(
+        id=folder.name,
+        kind=kind,
+        status=str(info.get("status") or ("running" if folder.is_dir() else "not started")),
+        control=bool(info.get("control")),
+        input=source.get("policy"),
+        trained="policy" in output if done else kind not in ("", "eval", "report"),
+        info=info,
+        metrics=_rows(folder / "metrics.jsonl"),
+        events=_rows(folder / "events.jsonl"),
+    )
+
+
+def _eval(folder: Path, stage: StageRun) -> EvalRun:
+    protocol = _json(folder / "protocol.json")
+    names = [str(name) for name in protocol.get("models") or []]
+    models = {name: _model(folder / name, protocol.get("drift") or []) for name in names if (folder / name).is_dir()}
+    return EvalRun(stage.id, stage.control, protocol, models)
+
+
+def _model(folder: Path, drift: Sequence[Row]) -> ModelRecords:
+    names = [str(row["name"]) for row in drift]
+    bytes_files = {name: folder / f"drift_{name}.bytes.jsonl" for name in names}
+    return ModelRecords(
+        sampled=_records(folder / "sampled.jsonl"),
+        greedy=_records(folder / "greedy.jsonl"),
+        drift={name: records for name in names if (records := _records(folder / f"drift_{name}.jsonl"))},
+        drift_bytes={name: _documents(file) for name, file in bytes_files.items() if file.is_file()},
+    )
+
+
+def _documents(path: Path) -> tuple[Document, ...]:
+    try:
+        return tuple(Document(str(r["id"]), float(r["bits"]), int(r["bytes"])) for r in read_rows(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("a row without id, bits and bytes", where=str(path), why=str(error)) from None
+
+
+def _gates(events: Sequence[Row], allowed: set[str]) -> tuple[GateRow, ...]:
+    """Gate results in order; a gate asked again (after a resume) counts by its last answer."""
+    last: dict[tuple[str, str], GateRow] = {}
+    for event in events:
+        if event.get("event") != "gate":
+            continue
+        row = GateRow(
+            gate=str(event.get("gate")), stage=str(event.get("stage")), outcome=str(event.get("outcome")),
+            reason=str(event.get("reason") or event.get("message") or ""), remedy=str(event.get("remedy") or ""),
+            numbers=event.get("numbers") or {}, allowed=str(event.get("gate")) in allowed,
+        )  # fmt: skip
+        last[row.stage, row.gate] = row
+    return tuple(last.values())
+
+
+def _records(path: Path) -> tuple[Record, ...]:
+    for file in (path, path.with_name(path.name + ".gz")):
+        if file.is_file():
+            return tuple(read_records(file))
+    return ()
+
+
+def _rows(path: Path) -> tuple[Row, ...]:
+    return tuple(read_rows(path)) if path.is_file() else ()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError("not a JSON file", where=str(path), why=str(error)) from None
+    if not isinstance(value, dict):
+        raise DataError("not a JSON object", where=str(path))
+    return value

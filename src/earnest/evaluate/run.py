@@ -1,0 +1,95 @@
+"""Evaluation: a policy's completions on held-out problems, sampled and greedy, judged and stored. Counting comes later.
+
+Every model of a run sees the same problems in the same order with the same seeds, so that comparisons are paired.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from earnest.data.rollouts import Roller
+from earnest.data.samples import demonstrations
+from earnest.data.store import to_json
+from earnest.engines.base import EngineSession
+from earnest.errors import DataError
+from earnest.models.base import Policy
+from earnest.runlog import AppendLog
+from earnest.seeding import derive
+from earnest.train.step import read_tokens
+from earnest.types import Problem, Record, Sampling, Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How models are asked. Example: k = 4 samples at T = 1, and one greedy completion, for each of the problems."""
+
+    stage: str
+    split: Split
+    k: int
+    temperature: float
+    max_tokens: int
+    seed: int
+
+
+def sampled(problems: Sequence[Problem], roller: Roller, engine: EngineSession, protocol: Protocol) -> list[Record]:
+    """k judged samples of every problem."""
+    sampling = Sampling(temperature=protocol.temperature, max_tokens=protocol.max_tokens)
+    return _records(problems, roller, engine, protocol, sampling, protocol.k, "sampled")
+
+
+def greedy(problems: Sequence[Problem], roller: Roller, engine: EngineSession, protocol: Protocol) -> list[Record]:
+    """One judged greedy completion of every problem."""
+    sampling = Sampling(temperature=0.0, max_tokens=protocol.max_tokens)
+    return _records(problems, roller, engine, protocol, sampling, 1, "greedy")
+
+
+def write_records(path: Path, records: Sequence[Record]) -> None:
+    log = AppendLog(path)
+    log.cut(0)
+    log.append([to_json(record) for record in records])
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentBits:
+    """The information content of one document under a model, after its first token."""
+
+    id: str
+    bits: float
+    bytes: int
+
+
+def document_bits(
+    documents: Sequence[str], policy: Policy, *, max_tokens: int, micro_batch_tokens: int
+) -> list[DocumentBits]:
+    """Bits of every document's first `max_tokens` tokens given the first one, and the bytes they stand for.
+
+    Bits per byte = sum(bits) / sum(bytes) compares models with different tokenizers.
+    """
+    found: list[DocumentBits] = []
+    limit = min(max_tokens, policy.context_length)
+    for number, text in enumerate(documents):
+        ids = tuple(policy.tokenizer.encode(text, add_special_tokens=False)[:limit])
+        if len(ids) < 2:
+            continue
+        sample = demonstrations([(ids[:1], ids[1:])])
+        logp_T = read_tokens(policy, sample, micro_batch_tokens, 1.0, lambda _, forward: forward.logp_T)
+        told = policy.tokenizer.decode(ids[1:], clean_up_tokenization_spaces=False)
+        found.append(DocumentBits(str(number), -float(logp_T.double().sum()) / math.log(2), len(told.encode())))
+    if not found:
+        raise DataError("no document is long enough to measure", remedy="texts of at least two tokens")
+    return found
+
+
+def _records(
+    problems: Sequence[Problem], roller: Roller, engine: EngineSession, protocol: Protocol, sampling: Sampling, n: int,
+    mode: str,
+) -> list[Record]:  # fmt: skip
+    collected = roller.collect(problems, engine, n=n, sampling=sampling, seed=derive(protocol.seed, "evaluation", mode))
+    return [
+        roller.record(r, index=i, stage=protocol.stage, step=0, split=protocol.split)
+        for group in collected.groups
+        for i, r in enumerate(group.rollouts)
+    ]

@@ -1,0 +1,9 @@
+"""The maths as pure functions: tensors in, tensors out, the formula in the docstring. No configuration, no state.
+
+credit      rewards -> advantages and returns
+surrogate   log-probs and advantages -> policy and value losses
+divergence  estimators of the KL divergence
+reduce      lengths -> the share of each sequence in a step's loss
+logprobs    hidden states -> log-probs and entropies of tokens
+stats       intervals, pass@k and tests of what was measured
+"""

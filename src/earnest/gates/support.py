@@ -1,0 +1,63 @@
+"""The support gate: reinforcement learning can only re-weight what a model already does, so it must do it sometimes.
+
+Two questions about k samples a prompt of a dev slice. Is the model right more often than the same samples would be if the
+golds were dealt out at random (a model that guesses passes no such test, however often it hits)? And do enough prompts
+have both right and wrong samples, the only ones that carry a gradient?
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from earnest.functional.stats import paired_difference, rate
+from earnest.gates.base import Evidence, Gate, GateResult, Outcome
+
+
+class Support(Gate):
+    """Is there anything for reinforcement learning to strengthen?"""
+
+    floor: float = Field(0.05, ge=0, le=1)
+    """Refuse if the 95 % lower bound of the share of prompts with mixed outcomes is below this."""
+    warn_below: float = Field(0.20, ge=0, le=1)
+    """Warn if that bound is below this."""
+
+    def check(self, evidence: Evidence) -> GateResult:
+        passed = [[r.verdict.correct is True for r in group.rollouts] for group in evidence.groups]
+        by_chance = [[v.correct is True for v in verdicts] for verdicts in evidence.permuted]
+        skill = paired_difference(by_chance, passed)
+        real, chance = rate(passed), rate(by_chance)
+        mixed = rate([[any(row) and not all(row)] for row in passed])
+        solved = rate([[all(row)] for row in passed])
+        if mixed.ci95 is None or skill.ci95 is None:
+            return self._result(evidence, "refused", "too few dev problems to judge support", "more dev problems", {})
+        numbers = {
+            "pass_at_1": real.value, "permuted": chance.value, "difference": skill.diff,
+            "difference_ci95": list(skill.ci95), "mixed": mixed.value, "mixed_ci95": list(mixed.ci95),
+            "all_right": solved.value, "problems": len(passed), "k": len(passed[0]),
+        }  # fmt: skip
+        told = (
+            f"pass@1 {real.value:.3f} against {chance.value:.3f} with permuted golds "
+            f"(difference [{skill.ci95[0]:+.3f}, {skill.ci95[1]:+.3f}]); "
+            f"mixed outcomes in {mixed.value:.0%} of prompts [{mixed.ci95[0]:.0%}, {mixed.ci95[1]:.0%}]"
+        )
+        if skill.ci95[0] <= 0:
+            return self._result(
+                evidence, "refused", f"the model is not shown to be better than chance: {told}",
+                "more or better SFT on worked traces, or easier problems", numbers,
+            )  # fmt: skip
+        if mixed.ci95[0] < self.floor:
+            remedy = (
+                "harder problems: nearly all are solved already" if solved.value > 0.5
+                else "easier problems, more SFT, or a larger group"
+            )  # fmt: skip
+            return self._result(evidence, "refused", f"too few prompts carry a signal: {told}", remedy, numbers)
+        if mixed.ci95[0] < self.warn_below:
+            return self._result(evidence, "warned", f"few prompts carry a signal: {told}", "a larger group", numbers)
+        return self._result(evidence, "passed", told, "", numbers)
+
+    def _result(
+        self, evidence: Evidence, outcome: Outcome, reason: str, remedy: str, numbers: dict[str, object]
+    ) -> GateResult:
+        return GateResult(
+            gate=self.name, stage=evidence.stage, outcome=outcome, reason=reason, remedy=remedy, numbers=numbers
+        )  # type: ignore[arg-type]

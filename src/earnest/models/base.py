@@ -1,0 +1,30 @@
+"""What a model is to the rest of the package: something that opens a policy, from its own beginning or a saved folder.
+
+Only this folder and `prompts/` touch tokenizers. The checkpoint format everywhere is a plain Hugging Face folder. What
+an open model can do is in `policy.py`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from earnest.component import Component
+from earnest.models.policy import Forward, Policy
+from earnest.types import Machine
+
+__all__ = ["Forward", "Model", "Policy"]
+
+
+class Model(Component):
+    """A causal language model: how its first weights come to be, and how a saved folder is opened again."""
+
+    kind: ClassVar[str] = "model"
+
+    @abstractmethod
+    def open(self, machine: Machine, *, folder: Path | None = None, seed: int = 0) -> Policy:
+        """The model in memory. `folder`: weights that a stage saved; None: the model's own beginning.
+
+        Raises ConfigError for a folder, an architecture or a tokenizer that cannot be used.
+        """

@@ -1,0 +1,168 @@
+"""A causal language model in memory, with its tokenizer: log-probs of trained tokens, saving.
+
+Not how one comes to be (`hf`, `tiny`), not how one is sampled from (`engines/`) and not how one is trained. The
+decoder's hidden states are taken at the trained positions only and the vocabulary is met in chunks, so a (batch, length,
+vocabulary) tensor never exists. That by-passes the architecture's own `forward`; `Policy` therefore proves on a short
+input, when it is made, that its logits are the architecture's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from earnest.errors import ConfigError
+from earnest.functional.logprobs import chunked_logprobs
+from earnest.types import Batch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """One pass over a micro-batch, at its T trained tokens. logp_T is at the temperature that was asked for."""
+
+    logp_T: Tensor  # (T,) float32, with gradient if grad is enabled
+    hidden_T: Tensor  # (T, D) last hidden state where each trained token is predicted (a value head reads it)
+    entropy_T: Tensor | None = None  # (T,) float32, only if "entropy" was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """From a hidden state to logits: cap * tanh(scale * (h W^T + b) / cap), without the cap where the model has none.
+
+    Gemma 2 caps (final_logit_softcapping), Granite divides (logits_scaling), Cohere and Falcon-H1 multiply.
+    """
+
+    weight: Tensor  # (V, D)
+    bias: Tensor | None  # (V,)
+    scale: float
+    softcap: float | None
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., V) float32."""
+        logits = torch.nn.functional.linear(hidden, self.weight, self.bias).float()
+        logits = logits if self.scale == 1.0 else logits * self.scale
+        return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap
+
+
+class Policy:
+    """A causal LM with its tokenizer. Subclassed by nobody: `hf` and `tiny` differ in how they are made.
+
+    The module stays in evaluation mode for good: no dropout, so that two passes over the same tokens agree. Gradients
+    flow all the same. Raises ConfigError for an architecture whose logits are not a head on the decoder's last hidden
+    state.
+    """
+
+    def __init__(self, module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, version: int = 0) -> None:
+        self.module = module.eval()
+        self.tokenizer = tokenizer
+        self.version = version
+        """Counts optimizer updates; an engine stamps it on every completion."""
+        self.decoder = module.get_decoder()
+        self.takes_positions = "position_ids" in inspect.signature(self.decoder.forward).parameters
+        """False for architectures without position ids (ALiBi), which read positions off the attention mask."""
+        self._check_head()
+
+    @property
+    def device(self) -> torch.device:
+        return self.module.device
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of prompt and completion together."""
+        config = self.module.config.get_text_config(decoder=True)
+        for name in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"):
+            if isinstance(length := getattr(config, name, None), int):
+                return length
+        raise ConfigError(f"{type(self.module).__name__} does not say how long its context is",
+                          remedy="add max_position_embeddings to its config.json")  # fmt: skip
+
+    @property
+    def head(self) -> Head:
+        """The output layer as it is now; nothing is copied."""
+        layer = self.module.get_output_embeddings()
+        config = self.module.config.get_text_config(decoder=True)
+        scale = (getattr(config, "logit_scale", None) or 1.0) * (getattr(config, "lm_head_multiplier", None) or 1.0)
+        scale /= getattr(config, "logits_scaling", None) or 1.0
+        assert layer is not None
+        return Head(layer.weight, getattr(layer, "bias", None), scale, getattr(config, "final_logit_softcapping", None))
+
+    def forward(self, batch: Batch, *, temperature: float = 1.0, stats: frozenset[str] = frozenset()) -> Forward:
+        """Log-probs (and, if "entropy" is in stats, entropies) of the batch's T trained tokens.
+
+        Sequences are padded on the right to (S, Lmax). Under causal attention no token sees what comes after it, so
+        neither the padding nor the other sequences can reach a trained token, and no attention mask is needed.
+        """
+        assert temperature > 0 and not self.module.training, (temperature, self.module.training)
+        hidden = self._hidden(batch)
+        index_T, seq_T = batch.index_T.to(self.device), batch.seq_T.to(self.device)
+        before_T = index_T - batch.cu_seqlens.to(self.device)[seq_T] - 1
+        assert not len(before_T) or int(before_T.min()) >= 0, "nothing predicts the first token of a sequence"
+        hidden_T = hidden[seq_T, before_T]
+        head = self.head
+        logp_T, entropy_T = chunked_logprobs(
+            hidden_T, head.weight, head.bias, batch.ids_L.to(self.device)[index_T],
+            temperature=temperature, want_entropy="entropy" in stats, scale=head.scale, softcap=head.softcap,
+        )  # fmt: skip
+        return Forward(logp_T, hidden_T, entropy_T)
+
+    def final_hidden(self, batch: Batch) -> Tensor:
+        """(S, D): the last hidden state of each sequence, after its last token (a critic's bootstrap reads it)."""
+        hidden = self._hidden(batch)
+        length_S = batch.cu_seqlens.diff().to(self.device)
+        return hidden[torch.arange(len(length_S), device=self.device), length_S - 1]
+
+    def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Trainable parameters by name, tied ones once."""
+        return ((name, p) for name, p in self.module.named_parameters() if p.requires_grad)
+
+    def save(self, folder: Path) -> None:
+        """A plain Hugging Face folder: config, safetensors, tokenizer with chat template, generation defaults."""
+        from transformers import GenerationConfig
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        old = self.module.generation_config
+        eos = old.eos_token_id if old is not None and old.eos_token_id is not None else self.tokenizer.eos_token_id
+        pad = self.tokenizer.pad_token_id
+        self.module.generation_config = GenerationConfig(
+            do_sample=True, temperature=1.0, eos_token_id=eos, pad_token_id=pad
+        )
+        self.module.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def _hidden(self, batch: Batch) -> Tensor:
+        """(S, Lmax, D), garbage after the end of each sequence."""
+        lengths = batch.cu_seqlens.diff().tolist()
+        ids_SL = torch.nn.utils.rnn.pad_sequence(list(batch.ids_L.split(lengths)), batch_first=True).to(self.device)
+        return self.decoder(input_ids=ids_SL, use_cache=False).last_hidden_state
+
+    def _check_head(self) -> None:
+        """Head(decoder(ids)) = module(ids).logits, and padding on the right does not reach the left."""
+        ids = torch.arange(6, device=self.device)[None] % self.module.config.get_text_config(decoder=True).vocab_size
+        padded = torch.cat([ids, torch.zeros_like(ids[:, :2])], dim=1)
+        with torch.inference_mode():
+            expected = self.module(input_ids=ids, use_cache=False).logits.float()
+            hidden = self.decoder(input_ids=padded, use_cache=False).last_hidden_state[:, : ids.shape[1]]
+            got = self.head.logits(hidden)
+        name = type(self.module).__name__
+        if not expected.isfinite().all():
+            raise ConfigError(
+                f"the weights of this {name} give logits that are not numbers",
+                why="damaged, or too large for the dtype",
+            )
+        loose = 1e-3 if self.module.dtype == torch.float32 else 5e-2
+        if got.shape != expected.shape or (got - expected).abs().max() > loose * expected.abs().max():
+            raise ConfigError(
+                f"the architecture {name} is not supported",
+                why="its logits are not its output layer on the decoder's last hidden state under causal attention",
+                remedy="use another one: Llama, Qwen, Gemma, Mistral, Granite, Cohere, GPT-2 and their kin are",
+            )

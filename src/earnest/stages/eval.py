@@ -1,0 +1,178 @@
+"""Evaluation of every policy on the road: the same held-out problems, sampled and greedy, and what is left of the base's skills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.component import DataPath, build, digest, plug
+from earnest.data.documents import read_documents
+from earnest.errors import ConfigError, Interrupted, nearest
+from earnest.evaluate.run import Protocol, document_bits, greedy, sampled, write_records
+from earnest.models.base import Policy
+from earnest.prompts.base import Prompt
+from earnest.runlog import AppendLog, write_json
+from earnest.seeding import derive
+from earnest.stages.base import BASE, Context, Outcome, Stage
+from earnest.stages.training import roller
+from earnest.tasks.base import Task
+from earnest.types import Json, Problem, Split
+from earnest.verifiers.base import Verifier
+
+
+class SkillDrift(BaseModel):
+    """A skill of the base, asked again of every later model: greedy pass rate on a task of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    """Names it in the report."""
+    task: Annotated[Task, plug("task")]
+    """Problems of the skill."""
+    prompt: Annotated[Prompt, plug("prompt")] = Field(default_factory=lambda: build("prompt", "plain"))
+    """In which form they are put."""
+    problems: int = Field(300, gt=1)
+    """How many."""
+    max_tokens: int = Field(32, gt=0)
+    """Completion tokens at most."""
+    chance: float | None = None
+    """What guessing would score; a base within its interval of that cannot show drift."""
+
+
+class TextDrift(BaseModel):
+    """Plain text: bits per byte of documents under every model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    """Names it in the report."""
+    text: DataPath
+    """A .txt file (one document a line) or .jsonl (field `text`)."""
+    documents: int = Field(100, gt=1)
+    """How many."""
+    max_tokens: int = Field(256, gt=1)
+    """Of each."""
+
+
+class Eval(Stage):
+    """Verifier-pass, trace-format and drift of every model, on problems nothing was trained on."""
+
+    reads_all: ClassVar[bool] = True
+
+    task: Annotated[Task, plug("task")] | None = None
+    """Where problems come from, if not from the recipe's task."""
+    split: Split = "test"
+    """Which side of the split."""
+    problems: int = Field(400, gt=1)
+    """Problems at most."""
+    k: int = Field(4, gt=0)
+    """Samples of each."""
+    temperature: float = Field(1.0, gt=0)
+    """Of the samples; one greedy completion stands beside them."""
+    max_tokens: int = Field(256, gt=0)
+    """Completion tokens at most; what is cut counts as wrong."""
+    models: tuple[str, ...] | None = None
+    """Ids of the policies to evaluate; by default the base and every stage that made one."""
+    drift: tuple[SkillDrift | TextDrift, ...] = ()
+    """What the base could do before: measured again on every model."""
+
+    def run(self, context: Context, start: str) -> Outcome:
+        task = self.task or context.task
+        problems = list(task.problems(self.split)[: self.problems])
+        models = list(self.models or context.policies)
+        for model in models:
+            if model not in context.policies:
+                raise ConfigError(
+                    f"no policy '{model}' to evaluate",
+                    where=f"{self.id}.models",
+                    remedy=nearest(model, context.policies),
+                )
+        protocol = Protocol(
+            stage=self.id, split=self.split, k=self.k, temperature=self.temperature, max_tokens=self.max_tokens,
+            seed=context.seed,
+        )  # fmt: skip
+        for model in models:
+            if context.stop.requested:
+                raise Interrupted(f"stopped before {model} was evaluated")
+            policy = context.open_policy(model)
+            rates = self._one(context, policy, model, problems, protocol)
+            context.echo(f"[{self.id}] {model}  " + "  ".join(f"{name} {value:.4g}" for name, value in rates.items()))
+        self._write_protocol(context, task, problems, models)
+        return Outcome()
+
+    def _one(
+        self, context: Context, policy: Policy, model: str, problems: list[Problem], protocol: Protocol
+    ) -> dict[str, float]:
+        folder = context.log.folder / model
+        reader = roller(context, policy)
+        rates: dict[str, float] = {}
+        with context.engine.open(policy) as engine:
+            for mode, ask in (("sampled", sampled), ("greedy", greedy)):
+                records = ask(problems, reader, engine, protocol)
+                write_records(folder / f"{mode}.jsonl", records)
+                rates[mode] = sum(r.verdict.correct is True for r in records) / len(records)
+                rates[f"{mode} format"] = sum(r.well_formed for r in records) / len(records)
+            for item in self.drift:
+                if isinstance(item, SkillDrift):
+                    verifier: Verifier = build("verifier", item.task.verifier_name)
+                    asked = list(item.task.problems("test")[: item.problems])
+                    short = Protocol(
+                        stage=self.id,
+                        split="test",
+                        k=1,
+                        temperature=1.0,
+                        max_tokens=item.max_tokens,
+                        seed=protocol.seed,
+                    )
+                    records = greedy(asked, roller(context, policy, item.prompt, verifier), engine, short)
+                    write_records(folder / f"drift_{item.name}.jsonl", records)
+                    rates[item.name] = sum(r.verdict.correct is True for r in records) / len(records)
+                else:
+                    rates[item.name] = self._text(item, policy, folder)
+        return rates
+
+    def _text(self, item: TextDrift, policy: Policy, folder: Path) -> float:
+        documents = read_documents(Path(item.text))[: item.documents]
+        bits = document_bits(documents, policy, max_tokens=item.max_tokens, micro_batch_tokens=4096)
+        log = AppendLog(folder / f"drift_{item.name}.bytes.jsonl")
+        log.cut(0)
+        log.append([{"id": d.id, "bits": d.bits, "bytes": d.bytes} for d in bits])
+        return sum(d.bits for d in bits) / sum(d.bytes for d in bits)
+
+    def _write_protocol(self, context: Context, task: Task, problems: list[Problem], models: list[str]) -> None:
+        split_hash = digest(*sorted(problem.question for problem in problems))
+        prompt = context.prompt.model_dump(mode="json")
+        protocol: dict[str, Json] = {
+            "task": task.name, "split": self.split, "problems": len(problems), "k": self.k,
+            "temperature": self.temperature, "max_tokens": self.max_tokens, "prompt": prompt,
+            "prompt_hash": digest(json.dumps(prompt, sort_keys=True)),
+            "template_hash": _template_hash(context, models[-1]),
+            "verifier": context.verifier.name, "verifier_version": context.verifier.version,
+            "seed": context.seed, "sampling_seed": derive(context.seed, "evaluation", "sampled"),
+            "engine": context.engine.name, "split_hash": split_hash,
+            "looks": _count_look(context, split_hash), "models": models, "base": BASE,
+            "drift": [
+                {"name": d.name, "chance": d.chance, "metric": "greedy"} if isinstance(d, SkillDrift)
+                else {"name": d.name, "chance": None, "metric": "bits_per_byte"}
+                for d in self.drift
+            ],
+        }  # fmt: skip
+        write_json(context.log.folder / "protocol.json", protocol)
+
+
+def _template_hash(context: Context, model: str) -> str | None:
+    artefact = context.policies.get(model)
+    template = artefact.path / "chat_template.jinja" if artefact is not None else None
+    return digest(template.read_bytes()) if template is not None and template.is_file() else None
+
+
+def _count_look(context: Context, split_hash: str) -> int:
+    """How often this set of problems has been looked at by runs in this folder, this time included."""
+    looks = AppendLog(context.run.parent / "looks.jsonl")
+    looks.append([{"split_hash": split_hash, "run": context.run.name}])
+    rows: list[Mapping[str, Json]] = [json.loads(line) for line in looks.path.read_text().splitlines()]
+    return len({row["run"] for row in rows if row["split_hash"] == split_hash})

@@ -1,0 +1,38 @@
+"""Pretraining in miniature: gives the tiny model a base with skills of its own, without thoughts or their markers.
+
+That checkpoint is what substrate drift is measured against. A pretrained model needs no such stage.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from earnest.component import build, plug
+from earnest.prompts.base import Prompt
+from earnest.seeding import derive
+from earnest.stages.base import Context, Outcome
+from earnest.stages.training import TrainingStage, roller
+from earnest.tasks.base import Task
+from earnest.train.demonstrations import Demonstrations
+from earnest.train.losses import NegativeLogLikelihood
+
+
+class Pretrain(TrainingStage):
+    """Next-token training of a fresh model on simple skills."""
+
+    task: Annotated[Task, plug("task")] = Field(default_factory=lambda: build("task", "skills"))
+    """What it learns."""
+    prompt: Annotated[Prompt, plug("prompt")] = Field(default_factory=lambda: build("prompt", "plain"))
+    """In which form."""
+    batch_size: int = Field(64, gt=0)
+    """Examples per optimizer step."""
+
+    def run(self, context: Context, start: str) -> Outcome:
+        policy = context.open_policy(start)
+        source = Demonstrations(
+            self.task, roller(context, policy, self.prompt), batch_size=self.batch_size, worked_share=1.0,
+            seed=derive(context.seed, self.id, "order"), context=policy.context_length, probe=None,
+        )  # fmt: skip
+        return self.train(context, policy, source, NegativeLogLikelihood())

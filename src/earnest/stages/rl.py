@@ -1,0 +1,112 @@
+"""Reinforcement learning with verifiable rewards: rollouts of the present policy, graded, credited, learned from.
+
+Any algorithm of `algorithms/`. Before the first step the stage's gates look at judged samples of dev problems, and a run that
+could not learn anything is refused there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from earnest.algorithms.base import Algorithm
+from earnest.component import build, plug
+from earnest.data.rollouts import Roller, with_answer
+from earnest.engines.base import EngineSession
+from earnest.errors import GateRefused
+from earnest.gates.base import Evidence, Gate, GateResult
+from earnest.models.heads import ValueHead
+from earnest.seeding import derive, rng
+from earnest.stages.base import Context, Outcome
+from earnest.stages.training import TrainingStage, roller
+from earnest.tasks.base import Task
+from earnest.train.losses import PolicyGradient
+from earnest.train.on_policy import OnPolicy, Rollouts
+from earnest.types import Sampling
+
+
+def _default_algorithm() -> Algorithm:
+    return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28})
+
+
+class Rl(TrainingStage):
+    """Policy gradient against a verifier."""
+
+    algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=_default_algorithm)
+    """By default GRPO with population std, token mean and clip-higher, without KL."""
+    task: Annotated[Task, plug("task")] | None = None
+    """Where problems come from, if not from the recipe's task."""
+    prompts_per_step: int = Field(16, gt=0)
+    """Problems of an optimizer step."""
+    group_size: int = Field(8, gt=0)
+    """Rollouts of each."""
+    max_tokens: int = Field(256, gt=0)
+    """Completion tokens at most; what is cut counts as wrong."""
+    temperature: float = Field(1.0, gt=0)
+    """Of sampling, and of every log-prob in the loss."""
+    critic_lr: float | None = Field(None, gt=0)
+    """Learning rate of the value head, if the algorithm has a critic; by default `lr`."""
+    error_ceiling: float = Field(0.05, ge=0, le=1)
+    """Share of rollouts in a step on which the grader may fail before the run stops."""
+    gates: tuple[Annotated[Gate, plug("gate")], ...] = Field(default_factory=lambda: (build("gate", "support"),))
+    """What must hold before the first step."""
+    gate_problems: int = Field(100, gt=1)
+    """Dev problems the gates look at."""
+
+    def run(self, context: Context, start: str) -> Outcome:
+        policy = context.open_policy(start)
+        task = self.task or context.task
+        reader = roller(context, policy)
+        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        with context.engine.open(policy) as engine:
+            if not (context.log.folder / "checkpoints").is_dir():
+                self._pass_gates(context, task, reader, engine, sampling)
+            algorithm = self.algorithm.with_max_tokens(self.max_tokens)
+            value_head = None
+            if "critic" in algorithm.needs:
+                value_head = ValueHead(policy.module.config.hidden_size).to(policy.device)
+            reference = context.open_policy(start) if "reference" in algorithm.needs else None
+            source = OnPolicy(
+                task.problems("train"), reader, engine, policy, algorithm,
+                Rollouts(
+                    stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
+                    sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
+                    error_ceiling=self.error_ceiling,
+                ),
+                value_head=value_head, reference=reference,
+            )  # fmt: skip
+            loss = PolicyGradient(algorithm, self.temperature, value_head)
+            outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
+        if source.live_steps == 0:
+            context.log.event("no_signal", "no group had two different rewards in any step", level="error")
+        return outcome
+
+    def _pass_gates(
+        self, context: Context, task: Task, reader: Roller, engine: EngineSession, sampling: Sampling
+    ) -> None:
+        problems = list(task.problems("dev")[: self.gate_problems])
+        groups = reader.collect(
+            problems, engine, n=self.group_size, sampling=sampling, seed=derive(context.seed, self.id, "gates")
+        ).groups
+        # A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value).
+        order = list(range(len(problems)))
+        rng(context.seed, self.id, "permuted golds").shuffle(order)
+        golds = {a: problems[b].answer for a, b in zip(order, order[1:] + order[:1], strict=True)}
+        permuted = reader.regrade(groups, [with_answer(p, golds[i]) for i, p in enumerate(problems)])
+        for gate in self.gates:
+            self._report(context, gate.check(Evidence(self.id, groups, permuted)))
+
+    def _report(self, context: Context, result: GateResult) -> None:
+        level = {"passed": "info", "warned": "warning", "refused": "error"}[result.outcome]
+        context.log.event(
+            "gate", result.reason, level=level, gate=result.gate, stage=result.stage, outcome=result.outcome,
+            reason=result.reason, remedy=result.remedy, numbers=dict(result.numbers),
+            overridden=result.outcome == "refused" and result.gate in context.allow,
+        )  # fmt: skip
+        context.echo(f"[{self.id}] gate {result.gate} {result.outcome}: {result.reason}")
+        if result.outcome == "refused" and result.gate not in context.allow:
+            raise GateRefused(
+                f"the {result.gate} gate refused stage '{result.stage}'", why=result.reason,
+                remedy=f"{result.remedy}; or override it by name: --allow {result.gate}",
+            )  # fmt: skip

@@ -1,0 +1,238 @@
+"""The road: runs a recipe's stages in order, skips what is there already, and leaves a record of each.
+
+A stage's key is a hash of everything its result depends on: its own settings, the parts of the recipe that all stages share, the
+policy it starts from, the content of data files and of the user's own code, and the package's source. A finished stage with
+the same key, in this run or in another of the same folder, is not run again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+
+import earnest
+from earnest.component import Component, build, digest, user_file
+from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, nearest
+from earnest.recipe import LoadedRecipe
+from earnest.runlog import RunDir, read_json, write_json
+from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
+from earnest.train.loop import StopRequest
+from earnest.types import Json, Machine
+
+
+@dataclass(slots=True)
+class Travelled:
+    """What the stages so far have left."""
+
+    policies: dict[str, Artefact] = field(default_factory=dict)
+    totals: dict[str, dict[str, Json]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    controls: set[str] = field(default_factory=set)
+    trained: str | None = None
+
+
+class Road:
+    """One pass over a recipe's stages in one run directory."""
+
+    def __init__(
+        self, loaded: LoadedRecipe, run: RunDir, stop: StopRequest, allow: frozenset[str], echo: Callable[[str], None]
+    ) -> None:
+        self.loaded, self.run, self.stop, self.allow, self.echo = loaded, run, stop, allow, echo
+        self.recipe = loaded.recipe
+        self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
+        self.verifier = self.recipe.verifier or build("verifier", self.recipe.task.verifier_name)  # type: ignore[attr-defined]
+        self.travelled = Travelled()
+
+    def travel(self) -> None:
+        """Run every stage. Raises what a stage raises; what was finished before stays finished."""
+        for stage in self.recipe.stages:
+            assert isinstance(stage, Stage)
+            if self.stop.requested:
+                raise Interrupted(f"stopped before stage '{stage.id}'")
+            self._stage(stage)
+
+    def _stage(self, stage: Stage) -> None:
+        start = stage.from_ or self.travelled.trained or BASE
+        self._check_names(stage, start)
+        key = self._key(stage, start)
+        self.travelled.keys[stage.id] = key
+        folder = self.run.path / stage.id
+        note = self._find(stage, key)
+        if note is None:
+            note = self._run(stage, start, key)
+        elif note["folder"] != str(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(note["folder"], folder, copy_function=_link)
+            note["cached_from"] = Path(note["folder"]).parent.name
+            write_json(folder / "stage.json", {k: v for k, v in note.items() if k != "folder"})
+            self.echo(f"[{stage.id}] unchanged since {note['cached_from']}, taken from there")
+        else:
+            self.echo(f"[{stage.id}] done already")
+        self._note(stage, note)
+
+    def _run(self, stage: Stage, start: str, key: str) -> dict[str, Any]:
+        log = self.run.stage(stage.id)
+        begun = time.perf_counter()
+        note: dict[str, Json] = {
+            "id": stage.id, "stage": stage.name, "status": "running", "key": key, "control": stage.control,
+            "input": {"policy": start}, "config": stage.model_dump(mode="json", by_alias=True), "cached_from": None,
+        }  # fmt: skip
+        spent = self._spent_before(stage, key)
+        write_json(log.folder / "stage.json", {**note, "wall_s": spent})
+        torch.manual_seed(self.recipe.seed)
+        status = "failed"
+        outcome = Outcome()
+        try:
+            outcome = stage.run(self._context(stage), start)
+            status = "done"
+        except GateRefused as error:
+            log.event("refused", str(error), level="error")
+            status = "refused"
+            raise
+        except Interrupted:
+            status = "interrupted"
+            raise
+        finally:
+            done = {
+                "status": status, "wall_s": spent + time.perf_counter() - begun, **outcome.totals.to_json(),
+                "output": {} if outcome.policy is None else {"policy": str(outcome.policy.relative_to(self.run.path))},
+            }  # fmt: skip
+            write_json(log.folder / "stage.json", {**note, **done})
+        return {**note, **done}
+
+    def _spent_before(self, stage: Stage, key: str) -> float:
+        """Seconds of an earlier attempt at the same stage in this run."""
+        file = self.run.path / stage.id / "stage.json"
+        if not file.is_file():
+            return 0.0
+        old = read_json(file)
+        if old["key"] != key:
+            shutil.rmtree(file.parent)
+            return 0.0
+        return float(old.get("wall_s", 0.0))
+
+    def _context(self, stage: Stage) -> Context:
+        recipe, travelled = self.recipe, self.travelled
+        return Context(
+            model=recipe.model, task=recipe.task, prompt=recipe.prompt, verifier=self.verifier, engine=recipe.engine,
+            strategy=recipe.strategy, machine=self.machine, seed=recipe.seed, run=self.run.path,
+            log=self.run.stage(stage.id), policies=_base_first(travelled.policies), totals=travelled.totals,
+            controls=frozenset(travelled.controls), trained=travelled.trained, stop=self.stop, allow=self.allow,
+            echo=self.echo,
+        )  # type: ignore[arg-type]  # fmt: skip
+
+    def _note(self, stage: Stage, note: dict[str, Any]) -> None:
+        travelled = self.travelled
+        travelled.totals[stage.id] = note
+        if stage.control:
+            travelled.controls.add(stage.id)
+        if "policy" in note["output"]:
+            folder = self.run.path / stage.id / "model"
+            travelled.policies[stage.id] = Artefact(stage.id, folder, _folder_digest(folder))
+            if not stage.control:
+                travelled.trained = stage.id
+
+    def _check_names(self, stage: Stage, start: str) -> None:
+        if start != BASE and start not in self.travelled.policies:
+            raise ConfigError(
+                f"stage '{stage.id}' starts from '{start}', which has made no policy", where=f"{stage.id}.from",
+                remedy=nearest(start, self.travelled.policies),
+            )  # fmt: skip
+        for needed in stage.needs():
+            if needed not in self.travelled.totals:
+                raise ConfigError(
+                    f"stage '{stage.id}' needs stage '{needed}', which has not run before it", where=stage.id,
+                    remedy=nearest(needed, self.travelled.totals),
+                )  # fmt: skip
+
+    def _key(self, stage: Stage, start: str) -> str:
+        recipe = self.recipe
+        shared = [recipe.model, recipe.task, recipe.prompt, self.verifier, recipe.engine, recipe.strategy]
+        artefact = self.travelled.policies.get(start)
+        before = self.travelled.keys
+        parts: dict[str, Any] = {
+            "stage": stage.model_dump(mode="json", by_alias=True),
+            "shared": [part.model_dump(mode="json") for part in shared],
+            "seed": recipe.seed,
+            "machine": [self.machine.device, self.machine.dtype, self.machine.threads],
+            "start": artefact.digest if artefact is not None else BASE,
+            "needs": [before[name] for name in stage.needs()],
+            "all": dict(before) if stage.reads_all else None,
+            "allow": sorted(self.allow),
+            "files": {str(f): digest(f.read_bytes()) for c in [*shared, stage] for f in _files_of(c)},
+            "package": [earnest.__version__, _source_digest()],
+        }
+        return digest(json.dumps(parts, sort_keys=True))
+
+    def _find(self, stage: Stage, key: str) -> dict[str, Any] | None:
+        """The note of a finished stage with this key, with its folder; this run's own first."""
+        if stage.always_runs:
+            return None
+        here = self.run.path / stage.id / "stage.json"
+        elsewhere = sorted(self.run.path.parent.glob(f"*/{stage.id}/stage.json"), reverse=True)
+        for file in [here, *elsewhere]:
+            if file.is_file():
+                note = read_json(file)
+                if note.get("key") == key and note.get("status") == "done":
+                    return {**note, "folder": str(file.parent)}
+        return None
+
+
+def machine(device: str, precision: str, threads: int | None) -> Machine:
+    """Where to compute: what is asked for, else what suits this machine. Sets torch's thread count."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[device]:
+        raise MissingDependency(f"device '{device}' is not available here", remedy="device: auto, or earnest doctor")
+    if precision == "auto":
+        precision = "bfloat16" if device == "cuda" else "float32"
+    threads = threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    return Machine(device=device, dtype=precision, threads=threads)
+
+
+def _base_first(policies: dict[str, Artefact]) -> dict[str, Artefact | None]:
+    return {BASE: policies.get(BASE), **policies}
+
+
+def _files_of(component: Component) -> Iterator[Path]:
+    """Data files and user code that a component, or one inside it, depends on."""
+    own = user_file(type(component))
+    if own is not None:
+        yield own
+    yield from component.files()
+    for value in vars(component).values():
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Component):
+                yield from _files_of(inner)
+            elif isinstance(inner, BaseModel):
+                yield from (f for v in vars(inner).values() if isinstance(v, Component) for f in _files_of(v))
+
+
+def _source_digest() -> str:
+    root = Path(earnest.__file__).parent
+    return digest(*(p.read_bytes() for p in sorted(root.rglob("*.py"))))
+
+
+def _folder_digest(folder: Path) -> str:
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    return digest(*(part for p in files for part in (p.name, p.read_bytes())))
+
+
+def _link(source: str, target: str) -> str:
+    """A hard link where the file system can, else a copy: finished stages are never written to again."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

@@ -1,0 +1,78 @@
+"""Chain-of-thought supervised fine-tuning: prompt -> trace -> answer, loss on trace, answer and stop token."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.component import plug
+from earnest.errors import ConfigError
+from earnest.seeding import derive
+from earnest.stages.base import Context, Outcome
+from earnest.stages.training import TrainingStage, roller
+from earnest.tasks.base import Task
+from earnest.train.demonstrations import Demonstrations, Probe
+from earnest.train.losses import NegativeLogLikelihood
+
+
+class Until(BaseModel):
+    """What ends a stage before its steps are spent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    worked_accuracy: float = Field(gt=0, le=1)
+    """Greedy pass rate on dev problems once a completion has begun as a worked one."""
+
+
+class Sft(TrainingStage):
+    """Imitation of worked solutions."""
+
+    task: Annotated[Task, plug("task")] | None = None
+    """Where the solutions come from, if not from the recipe's task."""
+    batch_size: int = Field(48, gt=0)
+    """Examples per optimizer step."""
+    worked_share: float = Field(1.0, ge=0, le=1)
+    """Share of every batch that keeps its trace; the rest answers at once."""
+    until: Until | None = None
+    """Stop early when this is reached."""
+    probe_every: int = Field(50, gt=0)
+    """Steps between measurements of the worked branch (only with `until`)."""
+    probe_problems: int = Field(200, gt=0)
+    """Dev problems of a measurement."""
+    max_tokens: int = Field(64, gt=0)
+    """Completion tokens of a measurement."""
+    match_compute: str | None = None
+    """Id of an earlier stage: stop when as much compute is spent as it spent. `steps` stays the most there can be."""
+
+    def run(self, context: Context, start: str) -> Outcome:
+        policy = context.open_policy(start)
+        task = self.task or context.task
+        reader = roller(context, policy)
+        with context.engine.open(policy) as engine:
+            probe = None
+            if self.until is not None:
+                probe = Probe(
+                    roller=reader, engine=engine, problems=task.problems("dev")[: self.probe_problems],
+                    every=self.probe_every, max_tokens=self.max_tokens, seed=derive(context.seed, self.id, "probe"),
+                    target=self.until.worked_accuracy,
+                )  # fmt: skip
+            source = Demonstrations(
+                task, reader, batch_size=self.batch_size, worked_share=self.worked_share,
+                seed=derive(context.seed, self.id, "order"), context=policy.context_length, probe=probe,
+            )  # fmt: skip
+            return self.train(context, policy, source, NegativeLogLikelihood(), max_flops=self._max_flops(context))
+
+    def needs(self) -> tuple[str, ...]:
+        return () if self.match_compute is None else (self.match_compute,)
+
+    def _max_flops(self, context: Context) -> float | None:
+        if self.match_compute is None:
+            return None
+        spent = context.totals.get(self.match_compute, {}).get("flops")
+        if not isinstance(spent, float):
+            raise ConfigError(
+                f"stage '{self.match_compute}' has spent nothing that could be matched", where=f"{self.id}.match_compute",
+                remedy="name a training stage that stands earlier in the recipe",
+            )  # fmt: skip
+        return spent

@@ -1,0 +1,44 @@
+"""A task: where problems come from, which verifier grades them, and what right and wrong solutions look like.
+
+Splits are made by hashing the problem's own text (files: its cluster of near twins), never by seed or row, so that no problem is
+on two sides.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from earnest.component import Component
+from earnest.types import Problem, Solution, Split
+
+
+class Task(Component):
+    """A source of problems."""
+
+    kind: ClassVar[str] = "task"
+
+    @property
+    @abstractmethod
+    def verifier_name(self) -> str:
+        """The verifier that grades this task unless the recipe names another."""
+
+    @abstractmethod
+    def problems(self, split: Split) -> Sequence[Problem]:
+        """The problems of a split, always the same and in the same order. Indexing may generate lazily.
+
+        Raises DataError for a missing, malformed or empty source.
+        """
+
+    @abstractmethod
+    def gold(self, problem: Problem) -> Solution | None:
+        """A solution that must be graded correct; its thought is "" where the source has none. None: no known answer."""
+
+    @abstractmethod
+    def wrong(self, problem: Problem) -> Sequence[Solution]:
+        """Solutions near the right one that must not be paid for; at least one where there is a gold."""
+
+    def notices(self) -> Sequence[str]:
+        """What reading the source dropped, changed or doubted, in sentences for the run's log. Empty for a generator."""
+        return ()

@@ -1,0 +1,170 @@
+"""The training loop: steps, accumulation, metrics, checkpoints, resume and interruption, for any source and any loss.
+
+A source says what to learn from at step i, a loss says what it costs; neither knows the loop, and the loop knows no
+algorithm. What is resumed continues byte for byte: a step is a function of the weights, the source's state and the step number.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from earnest.data.store import to_json
+from earnest.errors import Interrupted
+from earnest.models.base import Policy
+from earnest.runlog import StageLog
+from earnest.train import checkpoint
+from earnest.train.losses import Loss
+from earnest.train.optim import Optim, build_optimizer
+from earnest.train.step import accumulate, update
+from earnest.types import Json, Record, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a source brings to one optimizer step. No samples: nothing can be learned, and no step is taken."""
+
+    samples: Sequence[Sample]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    records: Sequence[Record] = ()
+    generated_tokens: int = 0
+
+
+class Source(ABC):
+    """Where an optimizer step's samples come from."""
+
+    shown: tuple[str, ...] = ("loss",)
+    """Metrics of the plain progress line."""
+
+    @abstractmethod
+    def work(self, step: int) -> Work:
+        """Samples of step `step` (from 0), with their weights in the whole step's loss fixed."""
+
+    def after(self, step: int) -> Mapping[str, float]:
+        """Measurements once step `step` has been taken, for the metrics of that step."""
+        return {}
+
+    def is_done(self, row: Mapping[str, float]) -> bool:
+        """Whether the step with these metrics was the last one, before the budget is spent."""
+        return False
+
+    def state_dict(self) -> dict[str, Json]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Json]) -> None:
+        assert not state, state
+
+
+class StopRequest:
+    """Set by a signal handler; the loop answers it with a checkpoint."""
+
+    requested = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One stage's training. flops: 6 N per token through forward and backward, 2 N per generated token."""
+
+    name: str
+    policy: Policy
+    source: Source
+    loss: Loss
+    optim: Optim
+    steps: int
+    log: StageLog
+    stop: StopRequest
+    echo: Callable[[str], None]
+    max_tokens: int  # of a micro-batch, padding included
+    checkpoint_every: int
+    log_every: int
+    head_lr: float | None = None
+    max_flops: float | None = None
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a stage has spent so far."""
+
+    steps: int = 0
+    updates: int = 0
+    trained_tokens: int = 0
+    generated_tokens: int = 0
+    flops: float = 0.0
+
+    def to_json(self) -> dict[str, Json]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def train(job: Job) -> Totals:
+    """Run the job from its newest checkpoint, or from the start. Raises Interrupted after a clean checkpoint on request."""
+    optimizer = build_optimizer(job.policy, job.loss, job.optim, job.head_lr)
+    totals = Totals()
+    saved = checkpoint.latest(job.log.checkpoints)
+    if saved is None:
+        job.log.clear()
+    else:
+        position = checkpoint.restore(saved, job.policy, job.loss, optimizer)
+        job.source.load_state_dict(position.source)
+        job.log.cut(position.logs)
+        totals = Totals(**position.totals)  # type: ignore[arg-type]
+        job.log.event("resumed", f"continued from step {position.step}", step=position.step)
+        job.echo(f"[{job.name}] continued from step {position.step}")
+    parameter_count = sum(p.numel() for _, p in job.policy.parameters())
+    done = False
+    while totals.steps < job.steps and not done:
+        row = _step(job, optimizer, totals, parameter_count)
+        done = job.source.is_done(row) or (job.max_flops is not None and totals.flops >= job.max_flops)
+        last = done or totals.steps == job.steps
+        if totals.steps % job.log_every == 0 or last:
+            job.echo(_line(job, row))
+        if last or job.stop.requested or totals.steps % job.checkpoint_every == 0:
+            _checkpoint(job, optimizer, totals)
+        if job.stop.requested and not last:
+            raise Interrupted(f"stopped after step {totals.steps} of {job.name}, with a checkpoint")
+    return totals
+
+
+def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_count: int) -> dict[str, float]:
+    started = time.perf_counter()
+    step = totals.steps
+    work = job.source.work(step)
+    row: dict[str, float] = {"step": step + 1, **work.metrics}
+    working = time.perf_counter()
+    lr = job.optim.lr_at(step, job.steps)
+    if work.samples:
+        gradient = accumulate(job.policy, job.loss, work.samples, job.max_tokens)
+        taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm)
+        totals.updates += taken.taken
+        totals.trained_tokens += gradient.tokens
+        totals.flops += 6.0 * parameter_count * gradient.processed
+        row |= {"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm, "lr": lr}
+        row["update/taken"] = float(taken.taken)
+        if not taken.taken:
+            job.log.event("not_finite", f"step {step + 1}: the gradient was not finite; no update", level="error")
+    else:
+        row["update/taken"] = 0.0
+    totals.steps += 1
+    totals.generated_tokens += work.generated_tokens
+    totals.flops += 2.0 * parameter_count * work.generated_tokens
+    row |= job.source.after(step)
+    ended = time.perf_counter()
+    row |= {"time/source": working - started, "time/train": ended - working, "time/step": ended - started}
+    job.log.rollouts.append([to_json(record) for record in work.records])
+    job.log.metrics.append([row])
+    return row
+
+
+def _checkpoint(job: Job, optimizer: torch.optim.Optimizer, totals: Totals) -> None:
+    position = checkpoint.Position(
+        totals.steps, job.policy.version, job.source.state_dict(), job.log.lengths(), totals.to_json()
+    )
+    checkpoint.save(job.log.checkpoints, job.policy, job.loss, optimizer, position)
+
+
+def _line(job: Job, row: Mapping[str, float]) -> str:
+    shown = "  ".join(f"{name} {row[name]:.4g}" for name in job.source.shown if name in row)
+    return f"[{job.name}] step {int(row['step'])}/{job.steps}  {shown}  {row['time/step']:.2f} s/step"

@@ -1,0 +1,137 @@
+"""Reinforcement learning's source: problems to judged rollouts of the present policy, to credit, to samples.
+
+The algorithm sees the whole optimizer step at once; what it needs besides (a critic's values, a reference's log-probs) is
+computed here and handed over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from earnest.algorithms.base import Algorithm
+from earnest.data.rollouts import Roller
+from earnest.data.samples import from_step, plain_samples, to_step
+from earnest.data.select import Order
+from earnest.engines.base import EngineSession
+from earnest.errors import GateRefused
+from earnest.models.base import Policy
+from earnest.models.heads import ValueHead
+from earnest.seeding import derive
+from earnest.train.loop import Source, Work
+from earnest.train.step import read_ends, read_tokens
+from earnest.types import Finish, Group, Json, Problem, Sampling, Status, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollouts:
+    """How many, how drawn, and how many failures of the grader end the run."""
+
+    stage: str
+    prompts_per_step: int
+    group_size: int
+    sampling: Sampling
+    seed: int
+    max_tokens: int  # of a micro-batch
+    error_ceiling: float
+
+
+class OnPolicy(Source):
+    """Fresh rollouts of the policy for every optimizer step."""
+
+    shown = ("pass_rate", "reward", "groups/mixed", "completions/mean_length", "completions/clipped_ratio", "entropy")
+
+    def __init__(
+        self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, policy: Policy, algorithm: Algorithm,
+        config: Rollouts, *, value_head: ValueHead | None, reference: Policy | None,
+    ) -> None:  # fmt: skip
+        self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
+        self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
+        self.order = Order(len(problems), config.seed)
+        self.live_steps = 0
+
+    def work(self, step: int) -> Work:
+        config = self.config
+        problems = [self.problems[i] for i in self.order.take(config.prompts_per_step)]
+        self.engine.refresh(self.policy)
+        collected = self.roller.collect(
+            problems, self.engine, n=config.group_size, sampling=config.sampling,
+            seed=derive(config.seed, "rollout", step),
+        )  # fmt: skip
+        metrics = rollout_metrics(collected.groups)
+        if metrics["verdict/error"] > config.error_ceiling:
+            raise GateRefused(
+                f"the grader failed on {metrics['verdict/error']:.0%} of the rollouts of step {step + 1}",
+                where=f"verifier {self.roller.verifier.name}", why=_first_error(collected.groups),
+                remedy="mend the verifier; a failure is never counted as a reward",
+            )  # fmt: skip
+        seen = self._step(collected.groups)
+        credit = self.algorithm.credit(seen)
+        weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
+        samples = from_step(seen, credit, weight_N)
+        self.live_steps += bool(samples)
+        ends = torch.cumsum(seen.length_N, 0)
+        first_N = credit.advantage_T[ends - seen.length_N].tolist()
+        rollouts = [(i, r) for group in collected.groups for i, r in enumerate(group.rollouts)]
+        records = [
+            self.roller.record(r, index=i, stage=config.stage, step=step + 1, split="train", advantage=advantage)
+            for (i, r), advantage in zip(rollouts, first_N, strict=True)
+        ]
+        timing = {"time/generate": collected.timing.generate, "time/grade": collected.timing.grade}
+        return Work(samples, {**metrics, **credit.metrics, **timing}, records, int(seen.length_N.sum()))
+
+    def _step(self, groups: Sequence[Group]) -> Step:
+        step = to_step(groups)
+        if self.value_head is None and self.reference is None:
+            return step
+        samples, budget = plain_samples(groups), self.config.max_tokens
+        temperature = self.config.sampling.temperature
+        if self.value_head is not None:
+            head = self.value_head
+            step = dataclasses.replace(
+                step,
+                value_T=read_tokens(self.policy, samples, budget, temperature, lambda _, f: head(f.hidden_T)),
+                bootstrap_N=read_ends(self.policy, samples, budget, head),
+            )
+        if self.reference is not None:
+            ref_logp_T = read_tokens(self.reference, samples, budget, temperature, lambda _, f: f.logp_T)
+            step = dataclasses.replace(step, ref_logp_T=ref_logp_T)
+        return step
+
+    def state_dict(self) -> dict[str, Json]:
+        return {"position": self.order.position, "live_steps": self.live_steps, "engine": self.engine.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Json]) -> None:
+        position, live_steps, engine = state["position"], state["live_steps"], state["engine"]
+        assert isinstance(position, int) and isinstance(live_steps, int) and isinstance(engine, dict)
+        self.order.position, self.live_steps = position, live_steps
+        self.engine.load_state_dict(engine)
+
+
+def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    """What one step's rollouts say, with TRL's names where the meaning is the same. Rates are over all rollouts; the
+    reward's mean and deviation leave out those whose grading failed."""
+    rollouts = [r for group in groups for r in group.rollouts]
+    count = len(rollouts)
+    rewards = torch.tensor([r.reward for r in rollouts if r.reward is not None])
+    lengths = [sum(r.completion.sampled) for r in rollouts]
+    graded = [{r.reward for r in group.rollouts if r.reward is not None} for group in groups]
+    return {
+        "reward": rewards.mean().item() if len(rewards) else float("nan"),
+        "reward_std": rewards.std(correction=0).item() if len(rewards) else float("nan"),
+        "pass_rate": sum(r.verdict.correct is True for r in rollouts) / count,
+        "trace_format": sum(r.parsed.well_formed and r.completion.finish is Finish.STOP for r in rollouts) / count,
+        "groups/mixed": sum(len(values) > 1 for values in graded) / len(groups),
+        "frac_reward_zero_std": sum(len(values) <= 1 for values in graded) / len(groups),
+        "completions/mean_length": sum(lengths) / count,
+        "completions/max_length": float(max(lengths)),
+        "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,
+        **{f"verdict/{s}": sum(r.verdict.status is s for r in rollouts) / count for s in Status},
+    }
+
+
+def _first_error(groups: Sequence[Group]) -> str:
+    return next(r.verdict.reason for g in groups for r in g.rollouts if r.verdict.status is Status.ERROR)

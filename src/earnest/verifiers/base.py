@@ -1,0 +1,30 @@
+"""A verifier grades text against a gold answer. It knows no model; it is deterministic, and safe to call from any thread.
+
+Rules every verifier keeps: model output is the only untrusted input, and what it breaks is `limit` or `no_answer`, never an
+exception; what breaks on our side (a gold that cannot be read) is `error`, never a 0.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from earnest.component import Component
+from earnest.types import Item, Verdict
+
+
+class Verifier(Component):
+    """How a completion is graded."""
+
+    kind: ClassVar[str] = "verifier"
+    version: ClassVar[str] = "1"
+    """Changes whenever a verdict could; stands beside every reported number."""
+
+    @abstractmethod
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        """One verdict per item, in order. An item that is truncated is TRUNCATED, one without an answer NO_ANSWER."""
+
+    def check_gold(self, answer: str) -> str | None:
+        """None if this verifier can grade against the gold answer, else the reason it cannot."""
+        return None

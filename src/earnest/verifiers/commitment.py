@@ -1,0 +1,180 @@
+"""The one answer that a text commits to. A helper of the verifiers, no verifier.
+
+In order of strength: the last `\\boxed{}` or `\\fbox{}`, the last `<answer>` tag, the last `#### x` line, the last "answer is"
+or "Answer:". Several answers are no answer: side by side (with nothing but a restatement between them), joined as
+alternatives, more than three of them, or contradicted by what follows. A later answer replaces an earlier one only where text
+between the two says more than that. A box or tag that never closes, or that is empty, commits to nothing.
+
+What "different" means is the caller's: it gives a key for a candidate's text. One pass over the text, linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+MAX_CANDIDATE = 4200
+MAX_CONSIDERED = 64
+MAX_DIFFERENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A piece of text put forward as the answer, and where its markup begins and ends."""
+
+    text: str
+    start: int
+    end: int
+    depth: int = 1  # deepest nesting of braces inside
+
+
+@dataclass(frozen=True, slots=True)
+class Uncommitted:
+    """Why a text commits to no answer."""
+
+    reason: str
+
+
+def find(text: str) -> list[Candidate] | Uncommitted:
+    """The candidates of the strongest kind there is, in order; empty if the text marks none."""
+    marked = find_marked(text)
+    if marked:
+        return marked
+    if "####" in text:
+        lines = [Candidate(m[1], m.start(), m.end()) for m in _HASHES.finditer(text)]
+        if lines:
+            return lines
+    return _phrases(text)
+
+
+def find_marked(text: str) -> list[Candidate] | Uncommitted:
+    """As `find`, of boxes and tags alone: marks that no answer is written with by chance."""
+    if "\\boxed" in text or "\\fbox" in text:
+        boxes = _boxes(text)
+        if boxes:
+            return boxes
+    return _tags(text) if "<answer>" in text else []
+
+
+def settle(text: str, candidates: Sequence[Candidate], key: Callable[[str], Hashable | None]) -> Candidate | Uncommitted:
+    """The last candidate, if it stands alone or replaces the others. `key`: equal for equal answers, None for no answer."""
+    last = candidates[-1]
+    if not last.text.strip():
+        return Uncommitted("an empty answer")
+    several = Uncommitted("several different answers")
+    if _ALTERNATIVE.match(text, last.end):
+        return several
+    if len(candidates) > 1:
+        mine = key(last.text)
+        keys = [(c, key(c.text)) for c in candidates[-MAX_CONSIDERED:-1]]
+        others = [(c, theirs) for c, theirs in keys if theirs not in (None, mine)]
+        if len({theirs for _, theirs in others}) >= MAX_DIFFERENT:
+            return several
+        if others and _is_restatement(text[others[-1][0].end : last.start]):
+            return several
+    return last
+
+
+def is_contradicted(text: str, answer: Candidate, key: Callable[[str], Hashable | None]) -> bool:
+    """True if another answer follows the one that was settled on: as a line of its own, or as one that is marked."""
+    after = text[answer.end :]
+    if not after or after.isspace():
+        return False
+    lines = [line for line in after[:MAX_CANDIDATE].splitlines()[1:] if line.strip()][:_LINES_AFTER]
+    marked = [m[1] for m in _HASHES.finditer(after)][-1:] + [c.text for c in _phrases(after)[-1:]]
+    keys = {key(rest) for rest in (*lines, *marked)} - {None}
+    return bool(keys and keys != {key(answer.text)})
+
+
+_BRACES = re.compile(r"\\(?:boxed|fbox) {0,3}\{|\\.|[{}]", re.DOTALL)
+
+
+def _boxes(text: str) -> list[Candidate] | Uncommitted:
+    found: list[Candidate] = []
+    depth = deepest = start = inner = 0
+    for match in _BRACES.finditer(text):
+        token = match[0]
+        if len(token) > 2:
+            if depth == 0:
+                start, inner, deepest = match.start(), match.end(), 1
+            depth += 1
+        elif depth and token == "{":
+            depth += 1
+        elif depth and token == "}":
+            depth -= 1
+            if depth == 0:
+                found.append(_with_percent(text, Candidate(text[inner : match.start()], start, match.end(), deepest)))
+        deepest = max(deepest, depth)
+    return Uncommitted("a box that never closes") if depth else found
+
+
+_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|percent\b)")
+
+
+def _with_percent(text: str, box: Candidate) -> Candidate:
+    """`\\boxed{42}\\%` answers 42 %, not 42."""
+    after = _PERCENT.match(text, box.end)
+    return Candidate(box.text + "%", box.start, after.end(), box.depth) if after and box.text.strip() else box
+
+
+def _tags(text: str) -> list[Candidate] | Uncommitted:
+    found: list[Candidate] = []
+    at = 0
+    while (start := text.find("<answer>", at)) >= 0:
+        at = text.find("</answer>", start)
+        if at < 0:
+            return Uncommitted("an answer tag that never closes")
+        found.append(Candidate(text[start + len("<answer>") : at], start, at + len("</answer>")))
+    return found
+
+
+_HASHES = re.compile(r"^[ \t]{0,8}####[ \t]{0,8}([^\sA-Za-z#].{0,4200})", re.MULTILINE)
+_PHRASE = re.compile(r"\banswers?[ *_]{0,4}(?:is\b[ *_]{0,4}:?|[:=：])|^[ *_]{0,4}A[ *_]{0,4}:", re.IGNORECASE | re.MULTILINE)
+_BLANK = re.compile(r"[\s*_]*+")
+_SENTENCE = re.compile(r"\.(?=\s)")
+
+
+def _phrases(text: str) -> list[Candidate]:
+    marks = list(_PHRASE.finditer(text))
+    if not marks:
+        return []
+    ends = [m.start() for m in marks[1:]] + [len(text)]
+    return [_phrase(text, m, end) for m, end in zip(marks, ends, strict=True)][-MAX_CONSIDERED:]
+
+
+def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
+    """The rest of the sentence; of the next line that has any text if the line of the mark has none."""
+    blank = _BLANK.match(text, mark.end(), end)
+    assert blank is not None
+    start = blank.end()
+    line = text.find("\n", start, min(end, start + MAX_CANDIDATE))
+    stop = line if line >= 0 else min(end, start + MAX_CANDIDATE)
+    sentence = _SENTENCE.search(text, start, stop)
+    stop = sentence.end() if sentence else stop
+    return Candidate(text[start:stop], mark.start(), stop)
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_HEDGES = frozenset(["or", "alternatively", "either", "maybe", "perhaps", "possibly", "might", "could"])
+_RESTATING = frozenset(
+    ["a", "an", "the", "my", "final", "answer", "answers", "is", "are", "so", "and", "also", "it", "be", "may", "possible", "candidate", "candidates", "option", "options", "another", "other", "guess", "guesses", "try", "attempt", "therefore", "thus", "hence", "result", "value", "equals", "then", "boxed", "fbox", "text", "mathbf", "mathrm", "next", "second", "third", "i", "say", "box", "can", "we"]
+)
+LONG_GAP = 200
+
+
+def _is_restatement(gap: str) -> bool:
+    """True if the text between two answers gives no reason to drop the first for the second."""
+    if len(gap) > LONG_GAP:
+        return False
+    words = [word.lower() for word in _WORD.findall(gap)]
+    return any(word in _HEDGES for word in words) or all(word in _RESTATING for word in words)
+
+
+_ALTERNATIVE = re.compile(
+    r"[ \t$)*_\]\\]{0,8}[.,;:/&?]?[ \t]{0,4}"
+    r"(?:(?:or|alternatively|perhaps|maybe|possibly|either)\b|(?:and\b)?[ \t$\\+-]{0,4}[0-9]|[=^+×±≈]"
+    r"|\\(?:times|cdot|pm|div|to|approx|neq?)\b)",
+    re.IGNORECASE,
+)
+_LINES_AFTER = 16

@@ -1,0 +1,92 @@
+"""Grades an answer that must be a given text, exactly.
+
+Two texts are the same after Unicode NFC and case folding, without outer white space and quotes, and whatever full stop,
+comma, colon or mark ends the answer. Nothing within is touched: `C++` is not `C#`, `5` is not `-5`, and a text that contains
+the gold is not the gold. The answer is the last box, tag, or "Answer:" line, else the whole text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import ClassVar
+
+from earnest.types import Item, Status, Verdict
+from earnest.verifiers import commitment
+from earnest.verifiers.base import Verifier
+from earnest.verifiers.commitment import Candidate, Uncommitted
+from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+
+MAX_CHARS = 4096
+
+_QUOTES = " \t\r\n\"'`“”‘’«»„"
+_TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\{([^{}]*)\}")
+_LINE = re.compile(r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}", re.IGNORECASE | re.MULTILINE)
+
+
+class String(Verifier):
+    """One text, exactly. Example: gold "Paris" is met by `paris.` and `<answer>Paris</answer>`, not by `Paris, London`."""
+
+    version: ClassVar[str] = "1"
+
+    case_sensitive: bool = False
+    """Compare upper and lower case as written."""
+
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        return [self._judge(item) for item in items]
+
+    def check_gold(self, answer: str) -> str | None:
+        return None if self._core(answer) else "the gold answer is empty"
+
+    def _judge(self, item: Item) -> Verdict:
+        if item.truncated:
+            return unanswered(Status.TRUNCATED, "cut before its end")
+        gold = self._core(item.problem.answer or "")
+        if not gold:
+            return ungradable("gold answer: empty")
+        text = item.parsed.answer_text
+        if text is None:
+            return unanswered(Status.NO_ANSWER, "the thought never closed")
+        candidate = self._committed(text)
+        if isinstance(candidate, Uncommitted):
+            return unanswered(Status.NO_ANSWER, candidate.reason)
+        if not candidate:
+            return unanswered(Status.NO_ANSWER, "nothing there")
+        if len(candidate) > MAX_CHARS + 4 * len(gold):
+            return unanswered(Status.LIMIT, "too long", candidate[:197] + "...")
+        return right(candidate) if self._is_same(candidate, gold) else wrong(candidate, "another text")
+
+    def _committed(self, text: str) -> str | Uncommitted:
+        """The text of the answer, or why there is none."""
+        found = commitment.find_marked(text) or _lines(text)
+        if isinstance(found, Uncommitted):
+            return found
+        if not found:
+            return text.strip()
+        settled = commitment.settle(text, found, lambda candidate: self._core(candidate) or None)
+        return settled if isinstance(settled, Uncommitted) else _TEXT_MACRO.sub(r"\1", settled.text).strip()
+
+    def _core(self, text: str) -> str:
+        text = unicodedata.normalize("NFC", text).strip(_QUOTES)
+        return text if self.case_sensitive else text.casefold()
+
+    def _is_same(self, candidate: str, gold: str) -> bool:
+        """An answer may end in punctuation that the gold lacks; the gold may end in a full stop that the answer lacks."""
+        answer = self._core(candidate)
+        target = gold.rstrip(".") or gold
+        forms = (answer, answer.rstrip(".").rstrip(_QUOTES), answer.rstrip(".,;:!?").rstrip(_QUOTES))
+        return any(form in (gold, target) for form in forms if form)
+
+
+def _lines(text: str) -> list[Candidate]:
+    """The lines that begin with "Answer:", each with the rest of its line, or the next line if nothing follows on its own."""
+    found: list[Candidate] = []
+    for match in _LINE.finditer(text):
+        start = match.end()
+        while start < len(text) and text[start].isspace():
+            start += 1
+        stop = text.find("\n", start)
+        stop = len(text) if stop < 0 else stop
+        found.append(Candidate(text[start:stop].rstrip(" *_"), match.start(), stop))
+    return found

@@ -1,0 +1,30 @@
+"""How long files and functions may be: what fits a reader's head. `oversized(src)` lists what does not fit."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+EXCEPTIONS: Mapping[str, str] = {}
+"""'earnest/models/hf.py' or 'earnest/models/hf.py:load' -> why it may be longer."""
+
+
+def oversized(src: Path) -> dict[str, int]:
+    """'file' or 'file:function' -> lines, for everything over the limit."""
+    found: dict[str, int] = {}
+    for file in sorted(src.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        name = file.relative_to(src).as_posix()
+        if len(text.splitlines()) > FILE_LINES:
+            found[name] = len(text.splitlines())
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                lines = node.end_lineno - node.lineno + 1
+                if lines > FUNCTION_LINES:
+                    found[f"{name}:{node.name}"] = lines
+    return found

@@ -1,0 +1,201 @@
+"""How the methods relate to each other, and what is particular to each of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from builders import NAN, Toy, make_step
+from torch import Tensor
+
+from earnest.algorithms.base import Algorithm, Tokens
+from earnest.algorithms.dr_grpo import DrGRPO
+from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.ppo import PPO
+from earnest.algorithms.reinforce_pp import ReinforcePP
+from earnest.algorithms.rloo import RLOO
+from earnest.component import KeyedConfigError, build
+from earnest.functional.credit import group_mean, to_tokens
+from earnest.types import Step
+
+REWARDS = [[1.0, 0.0, 1.0, 0.5], [0.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]]
+LENGTHS = [3, 1, 4, 2, 5, 3, 3, 1, 2, 4, 1, 2]
+
+
+def gradient(algorithm: Algorithm, step: Step, toy: Toy) -> Tensor:
+    credit = algorithm.credit(step)
+    weight_N = algorithm.weights(step.length_N, step.group_N, credit.live_N)
+    loss = toy.loss(algorithm, step, credit, weight_N, old_logp_T=toy.logp().detach(), critic=False)
+    return toy.gradient(loss)
+
+
+def knowing_step(lengths: list[int], *, finished: list[bool] | None = None) -> tuple[Step, Toy]:
+    """A step whose critic knows each group's mean."""
+    toy = Toy.make(sum(lengths))
+    step = make_step(REWARDS, lengths, finished=finished, logp_T=toy.logp().detach().float())
+    return replace(step, value_T=to_tokens(group_mean(step.reward_N, step.group_N), step.length_N)), toy
+
+
+def test_ppo_with_the_mean_as_critic_is_dr_grpo() -> None:
+    plain = PPO(gamma=1.0, lam=1.0, whiten=False)
+    step, toy = knowing_step([6] * 12)
+    torch.testing.assert_close(plain.credit(step).advantage_T, DrGRPO().credit(step).advantage_T)
+    torch.testing.assert_close(gradient(plain, step, toy), gradient(DrGRPO(max_length=6), step, toy))
+
+
+def test_ppo_with_the_mean_as_critic_is_dr_grpo_up_to_the_normaliser() -> None:
+    plain = PPO(gamma=1.0, lam=1.0, whiten=False)
+    step, toy = knowing_step(LENGTHS)
+    torch.testing.assert_close(plain.credit(step).advantage_T, DrGRPO().credit(step).advantage_T)
+    scale = 12 * 8 / sum(LENGTHS)
+    torch.testing.assert_close(gradient(plain, step, toy), scale * gradient(DrGRPO(max_length=8), step, toy))
+
+
+def test_rloo_is_dr_grpo_times_g_over_g_minus_1() -> None:
+    step, toy = knowing_step(LENGTHS)
+    torch.testing.assert_close(RLOO(beta=0.0).credit(step).advantage_T, 4 / 3 * DrGRPO().credit(step).advantage_T)
+    torch.testing.assert_close(gradient(RLOO(beta=0.0), step, toy), 4 / 3 * gradient(DrGRPO(max_length=1), step, toy))
+    torch.testing.assert_close(gradient(RLOO(beta=0.0), step, toy), 4 / 3 * 8 * gradient(DrGRPO(max_length=8), step, toy))
+
+
+def test_grpo_is_dr_grpo_over_the_spread() -> None:
+    step = make_step([[1.0, 0.0, 0.0, 0.0]])
+    std = (0.25 * 0.75) ** 0.5
+    torch.testing.assert_close(GRPO().credit(step).advantage_T, DrGRPO().credit(step).advantage_T / std)
+
+
+def test_ppo_takes_the_critics_word_only_after_a_cut() -> None:
+    finished = [i % 2 == 0 for i in range(12)]
+    step, _ = knowing_step(LENGTHS, finished=finished)
+    step = replace(step, bootstrap_N=torch.full((12,), 100.0))
+    advantages = PPO(whiten=False, lam=1.0).credit(step).advantage_T.split(LENGTHS)
+    assert [bool((a > 50).all()) for a in advantages] == [not f for f in finished]
+    assert all((a.abs() < 2).all() for a, f in zip(advantages, finished, strict=True) if f)
+
+
+def test_ppo_returns_are_taken_before_whitening() -> None:
+    step, _ = knowing_step(LENGTHS)
+    white, plain = PPO(whiten=True).credit(step), PPO(whiten=False).credit(step)
+    assert white.return_T is not None and plain.return_T is not None
+    torch.testing.assert_close(white.return_T, plain.return_T)
+    torch.testing.assert_close(plain.return_T, plain.advantage_T + step.value_T)
+    assert white.advantage_T.mean().abs() < 1e-6 and abs(white.advantage_T.std(correction=0).item() - 1) < 1e-4
+
+
+def test_ppo_keeps_ungraded_completions_from_the_critic() -> None:
+    step = make_step([[1.0, NAN, 0.0]], [2, 3, 1])
+    credit = PPO().credit(step)
+    weight_N = PPO().weights(step.length_N, step.group_N, credit.live_N)
+    torch.testing.assert_close(weight_N, torch.tensor([1 / 3, 0.0, 1 / 3]))
+
+
+def test_the_critics_share_of_the_loss() -> None:
+    toy = Toy.make(4)
+    step = make_step([[1.0, 0.0]], [2, 2], value_T=toy.values().detach().float())
+    ppo = PPO(value_coef=0.1, value_clip=None)
+    credit = ppo.credit(step)
+    assert credit.return_T is not None
+    loss = ppo.token_loss(toy.tokens(ppo, step, credit, old_logp_T=toy.logp().detach()))
+    torch.testing.assert_close(loss.value_T, 0.05 * (toy.values() - credit.return_T).square())
+
+
+def test_grpo_pulls_dead_groups_towards_the_reference() -> None:
+    step, toy = knowing_step(LENGTHS)
+    step = replace(step, ref_logp_T=step.sampler_logp_T + 0.3)
+    algorithm = GRPO(beta=0.04)
+    credit = algorithm.credit(step)
+    weight_N = algorithm.weights(step.length_N, step.group_N, credit.live_N)
+    dead = [8, 9, 10, 11]
+    assert not credit.live_N[dead].any() and (weight_N[dead] > 0).all()
+    loss = toy.loss(algorithm, step, credit, weight_N, old_logp_T=toy.logp().detach(), i_N=dead)
+    d_T = torch.full((sum(LENGTHS[8:]),), -0.3)
+    share_T = to_tokens(weight_N[dead], step.length_N[dead])
+    assert loss.item() == pytest.approx(float((0.04 * share_T * ((-d_T).exp() - 1 + d_T)).sum()), rel=1e-4)
+    assert toy.gradient(loss).abs().max() > 1e-4
+
+
+def test_kl_is_named_and_the_reference_asked_for_only_if_it_is_used() -> None:
+    assert GRPO().needs == RLOO().needs == {"reference"}
+    assert GRPO(beta=0).needs == RLOO(beta=0).needs == ReinforcePP().needs == DrGRPO().needs == frozenset()
+    assert PPO().needs == {"critic"} and PPO(beta=0.1).needs == {"critic", "reference"}
+    step = replace(make_step([[1.0, 0.0]], [2, 2]), ref_logp_T=torch.full((4,), -1.5))
+    for algorithm in (RLOO(), ReinforcePP(beta=0.1), PPO(beta=0.1)):
+        assert algorithm.credit(step).metrics["kl"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["grpo", "rloo"])
+def test_dropping_groups_that_the_kl_needs_is_refused(name: str) -> None:
+    with pytest.raises(KeyedConfigError, match="dead groups out of the KL"):
+        build("algorithm", {"name": name, "beta": 0.1, "dead_groups": "drop"})
+    assert build("algorithm", {"name": name, "beta": 0, "dead_groups": "drop"}).dead_groups == "drop"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("clip_low", 0), ("clip_low", 1), ("clip_high", 0), ("beta", -1), ("aggregation", "tokens")]
+)
+def test_values_out_of_range_are_refused(field: str, value: object) -> None:
+    with pytest.raises(KeyedConfigError):
+        build("algorithm", {"name": "grpo", field: value})
+
+
+def test_dead_groups_are_kept_in_the_mean_or_dropped() -> None:
+    live_N = torch.tensor([True] * 2 + [False] * 2)
+    length_N, group_N = torch.tensor([2, 4, 3, 1]), torch.tensor([0, 0, 1, 1])
+    for algorithm, kept, dropped in [
+        (GRPO(beta=0), [1 / 8, 1 / 16], [1 / 4, 1 / 8]),
+        (GRPO(beta=0, aggregation="token"), [1 / 10, 1 / 10], [1 / 6, 1 / 6]),
+        (DrGRPO(max_length=10), [1 / 40, 1 / 40], [1 / 20, 1 / 20]),
+        (RLOO(beta=0), [1 / 4, 1 / 4], [1 / 2, 1 / 2]),
+    ]:
+        for choice, expected in (("keep", kept), ("drop", dropped)):
+            chosen = algorithm.model_copy(update={"dead_groups": choice})
+            torch.testing.assert_close(chosen.weights(length_N, group_N, live_N), torch.tensor([*expected, 0.0, 0.0]))
+    with_kl = GRPO(beta=0.1).weights(length_N, group_N, live_N)
+    torch.testing.assert_close(with_kl, torch.tensor([1 / 8, 1 / 16, 1 / 12, 1 / 4]))
+
+
+def test_dr_grpo_takes_the_runs_limit_unless_it_has_its_own() -> None:
+    assert DrGRPO().with_max_tokens(64).max_length == 64
+    assert DrGRPO(max_length=100).with_max_tokens(64).max_length == 100
+    with pytest.raises(AssertionError):
+        DrGRPO().weights(torch.tensor([1]), torch.tensor([0]), torch.tensor([True]))
+
+
+def test_a_tiny_spread_is_dead_for_grpo_only() -> None:
+    step = make_step([[0.0, 1e-7]])
+    assert not GRPO().credit(step).live_N.any()
+    assert DrGRPO().credit(step).live_N.all()
+    assert GRPO(min_std=0).credit(step).live_N.all()
+
+
+def test_reinforce_pp_compares_across_the_step_or_within_groups() -> None:
+    step = make_step([[1.0, 1.0], [0.0, 0.0]])
+    plain = ReinforcePP().credit(step)
+    torch.testing.assert_close(plain.advantage_T, torch.tensor([1.0] * 6 + [-1.0] * 6))
+    assert plain.live_N.all()
+    grouped = ReinforcePP(baseline="group").credit(step)
+    assert not grouped.live_N.any() and (grouped.advantage_T == 0).all()
+    assert grouped.metrics["frac_reward_zero_std"] == 1.0
+
+
+def test_rloo_clips_whole_completions() -> None:
+    logp_T = torch.tensor([0.15, 0.15, 0.0], requires_grad=True)  # product 1.35 in the first: beyond 1.2, no token is
+    tokens = Tokens(
+        logp_T=logp_T,
+        old_logp_T=torch.zeros(3),
+        sampler_logp_T=torch.zeros(3),
+        adv_T=torch.tensor([1.0, 1.0, 1.0]),
+        seq_T=torch.tensor([0, 0, 1]),
+        sequences=2,
+    )
+    loss = RLOO().token_loss(tokens)
+    torch.testing.assert_close(loss.policy_T.detach(), torch.tensor([-0.6, -0.6, -1.0]))
+    assert torch.autograd.grad(loss.policy_T.sum(), logp_T)[0].tolist() == [0.0, 0.0, -1.0]
+    assert loss.metrics["clip_ratio/high_mean"].tolist() == [1.0, 1.0, 0.0]
+
+
+def test_dead_share_is_reported() -> None:
+    step = make_step(REWARDS)
+    for algorithm in (GRPO(), DrGRPO(), RLOO()):
+        assert algorithm.credit(step).metrics["frac_reward_zero_std"] == pytest.approx(1 / 3)
