@@ -1,6 +1,7 @@
 """Small values that tests are built from: an optimizer step from rewards, and a policy of which everything is known.
 
-`Toy` is a softmax over V symbols given the previous symbol, with a critic per symbol: few enough parameters for finite differences.
+`Toy` is a softmax over V symbols given the previous symbol, with a critic per symbol: few enough parameters for finite
+differences.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def make_step(
     value_T: Tensor | None = None,
     bootstrap_N: Tensor | None = None,
 ) -> Step:
-    """One inner sequence per group; nan is a grading error. What is left out: length 3, finished, log-probs -1, values 0."""
+    """One inner sequence per group; nan is a grading error. Left out: length 3, finished, log-probs -1, values 0."""
     flat = [r for group in rewards for r in group]
     lengths = [3] * len(flat) if lengths is None else list(lengths)
     finished = [True] * len(flat) if finished is None else list(finished)
@@ -187,4 +188,6 @@ class Toy:
     def gradient(self, loss: Tensor) -> Tensor:
         grads = torch.autograd.grad(loss, [self.logits, self.critic], allow_unused=True, retain_graph=True)
         shapes = (self.logits, self.critic)
-        return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(shapes, grads, strict=True)])
+        return torch.cat(
+            [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(shapes, grads, strict=True)]
+        )

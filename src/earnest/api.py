@@ -128,24 +128,25 @@ def load_run(path: str | Path) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """A model's rates on a task, each with n, distinct problems and a 95 % interval."""
+    """A model's rates on a task, each with n, distinct problems and a 95 % interval. looks: runs that saw these problems."""
 
     model: str
     task: str
-    summary: Mapping[str, Any]
-    statuses: Mapping[str, int]
+    split: str
+    looks: int
+    rates: Mapping[str, Any]
+    statuses: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        return {"model": self.model, "task": self.task, **self.summary, "statuses": dict(self.statuses)}
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def lines(self) -> list[str]:
-        rows = [f"{self.model} on {self.task}"]
-        for name, rate in self.summary.items():
-            low, high = rate["ci95"] or (float("nan"), float("nan"))
-            rows.append(
-                f"  {name:<12} {rate['value']:.3f} [{low:.3f}, {high:.3f}]  n {rate['n']}, distinct {rate['distinct']}"
-            )
-        rows.append("  statuses     " + ", ".join(f"{k} {v}" for k, v in self.statuses.items() if v))
+        rows = [f"{self.model} on {self.task}, split {self.split} (look {self.looks} at these problems)"]
+        for name, rate in self.rates.items():
+            interval = "no interval" if rate["ci95"] is None else "[{:.3f}, {:.3f}]".format(*rate["ci95"])
+            rows.append(f"  {name:<13} {rate['value']:.3f} {interval}  n {rate['n']}, distinct {rate['distinct']}")
+        for mode, counts in self.statuses.items():
+            rows.append(f"  {mode:<13} " + ", ".join(f"{k} {v}" for k, v in counts.items() if v))
         return rows
 
 
@@ -163,7 +164,7 @@ def evaluate(
     out: Path | None = None,
     echo: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
-    """Sample and grade a model folder (or hub id) on a task: k samples a problem at T = 1, and one greedy completion."""
+    """Sample and grade a model folder (or hub id) on a task: k samples a problem at T = 1, one greedy completion."""
     from earnest.data.rollouts import Roller
     from earnest.evaluate import run as asking
     from earnest.evaluate.summary import summarize
@@ -185,7 +186,10 @@ def evaluate(
     if out is not None:
         asking.write_records(out / "sampled.jsonl", sampled)
         asking.write_records(out / "greedy.jsonl", greedy)
-    return EvalResult(model, chosen.name, *summarize(sampled, greedy))
+    _, looks = asking.count_look(Path("runs"), problems, f"eval {model}")
+    summary = summarize(sampled, greedy)
+    statuses = {mode: counts.to_json() for mode, counts in summary.statuses.items()}
+    return EvalResult(model, chosen.name, split, looks, summary.rates(), statuses)
 
 
 def _new_run(loaded: LoadedRecipe, runs: Path) -> RunDir:

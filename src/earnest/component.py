@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -148,8 +148,8 @@ def as_mapping(spec: Any, path: tuple[str | int, ...] = ()) -> dict[str, Any]:
     """The long form of a component's spec: "grpo" -> {"name": "grpo"}."""
     if isinstance(spec, str):
         return {"name": spec}
-    if isinstance(spec, Mapping) and all(isinstance(k, str) for k in spec):
-        return dict(spec)
+    if isinstance(spec, Mapping):
+        return {str(k): v for k, v in cast("Mapping[Any, Any]", spec).items()}
     raise KeyedConfigError(f"expected a name or a mapping, got {type(spec).__name__}", path)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,7 +68,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver(
+_Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$"),
     list("-+.0123456789"),
@@ -91,14 +91,14 @@ def read(text: str, path: Path, sets: Sequence[str] = (), seed: int | None = Non
     """The same from text that is known already; `path` is what relative paths and messages refer to."""
     lines: dict[KeyPath, int] = {}
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        _note_lines(node, (), lines, path)
-        raw = yaml.load(text, Loader=_Loader)
+        _note_lines(_compose(text), (), lines, path)
+        raw = _yaml(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ConfigError(f"not valid YAML: {error.problem}", where=f"{path}:{line}") from None
     if not isinstance(raw, dict):
         raise ConfigError("a recipe is a mapping of keys to values", where=str(path))
+    raw = cast("dict[str, Any]", raw)
     overridden: set[KeyPath] = set()
     try:
         _stage_ids(raw)
@@ -110,6 +110,14 @@ def read(text: str, path: Path, sets: Sequence[str] = (), seed: int | None = Non
             error.what, where=_place(error.path, lines, overridden, path), why=error.why, remedy=error.remedy
         ) from None
     return LoadedRecipe(recipe, path.resolve(), text, tuple(sets), _provenance(recipe, lines, overridden, path))
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)
+
+
+def _compose(text: str) -> yaml.Node | None:
+    return cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
@@ -131,9 +139,10 @@ def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], 
 
 def _stage_ids(raw: dict[str, Any]) -> None:
     """Give every stage its id and the long form that plug-ins share."""
-    stages = raw.get("stages")
-    if not isinstance(stages, list) or not stages:
+    found = raw.get("stages")
+    if not isinstance(found, list) or not found:
         raise KeyedConfigError("a recipe needs a list of stages", ("stages",))
+    stages = cast("list[Any]", found)
     seen: dict[str, int] = {}
     for index, item in enumerate(stages):
         at: KeyPath = ("stages", index)
@@ -156,7 +165,7 @@ def _override(raw: dict[str, Any], item: str) -> KeyPath:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise KeyedConfigError(f"'{item}' is not key=value", ("command line",), remedy="--set rl.steps=80")
-    value = yaml.load(text, Loader=_Loader)
+    value = _yaml(text)
     ids = {stage["id"]: index for index, stage in enumerate(raw["stages"])}
     path: list[str | int] = []
     target: Any = raw
@@ -199,10 +208,10 @@ def _place(at: KeyPath, lines: Mapping[KeyPath, int], overridden: set[KeyPath], 
 def _provenance(recipe: Recipe, lines: Mapping[KeyPath, int], overridden: set[KeyPath], path: Path) -> dict[str, str]:
     def walk(value: Any, at: KeyPath) -> None:
         if isinstance(value, dict):
-            for key, inner in value.items():
+            for key, inner in cast("dict[str, Any]", value).items():
                 walk(inner, (*at, key))
-        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
-            for index, inner in enumerate(value):
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for index, inner in enumerate(cast("list[Any]", value)):
                 walk(inner, (*at, index))
         else:
             wrote = next((at[:n] for n in range(len(at), 0, -1) if at[:n] in overridden or at[:n] in lines), ())

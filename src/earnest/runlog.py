@@ -15,11 +15,11 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from earnest.errors import EarnestError, RunDirError
 from earnest.types import Json
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any:
 
 
 @contextmanager
-def disk_full_is_an_error(path: Path) -> Iterator[None]:
+def disk_full_is_an_error(path: Path) -> Generator[None]:
     """Turn ENOSPC and a quota into an error that says what to do."""
     try:
         yield
@@ -76,7 +76,7 @@ def disk_full_is_an_error(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replaced_folder(folder: Path) -> Iterator[Path]:
+def replaced_folder(folder: Path) -> Generator[Path]:
     """A temporary folder that becomes `folder` when the block ends well, and vanishes when it does not."""
     temporary = folder.with_name(f".{folder.name}.tmp{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -226,9 +226,9 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): _finite(v) for k, v in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [_finite(v) for v in cast("Sequence[Any]", value)]
     return value
 
 

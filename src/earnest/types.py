@@ -64,7 +64,7 @@ class Problem:
     task: str  # the name of the task that made it (the leaf's, in a mixture)
     prompt: str | tuple[Message, ...]
     answer: str | None  # None: nothing to grade against; only SFT may use it
-    meta: Mapping[str, Json] = field(default_factory=dict)
+    meta: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     @property
     def question(self) -> str:
@@ -155,7 +155,7 @@ class Verdict:
     score: float | None
     extracted: str | None = None  # the answer as read, for people
     reason: str = ""  # why not, in a few words; "" when correct
-    parts: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
     steps: tuple[tuple[int, float], ...] = ()  # (end character in the text, score) per reasoning step
     ms: float = 0.0
 

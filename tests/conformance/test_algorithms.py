@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from builders import NAN, Toy, make_step, permuted
 
+from builders import NAN, Toy, make_step, permuted
 from earnest import component
 from earnest.algorithms.base import Algorithm
 from earnest.functional.credit import to_tokens
@@ -69,7 +69,9 @@ def test_zero_weight_means_no_gradient(algorithm: Algorithm) -> None:
 def test_gradient_does_not_depend_on_micro_batches(algorithm: Algorithm) -> None:
     step, toy = step_and_toy()
     credit, weight_N = algorithm.credit(step), weights(algorithm, step)
-    old_logp_T = step.sampler_logp_T + 0.2 * torch.randn(len(step.sampler_logp_T), generator=torch.Generator().manual_seed(2))
+    old_logp_T = step.sampler_logp_T + 0.2 * torch.randn(
+        len(step.sampler_logp_T), generator=torch.Generator().manual_seed(2)
+    )
     whole = toy.gradient(toy.loss(algorithm, step, credit, weight_N, old_logp_T=old_logp_T))
     assert whole.abs().max() > 1e-4
     for split in ([[i] for i in range(12)], [[0, 5, 11], [7, 1, 2, 3], [4, 10, 9, 8, 6]]):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from builders import NAN, make_step
 from torch import Tensor
 
+from builders import NAN, make_step
 from earnest.algorithms.ppo import PPO
 from earnest.algorithms.reinforce_pp import ReinforcePP
 from earnest.algorithms.rloo import RLOO
@@ -227,9 +227,7 @@ def ppo_gae(i: Any, e: Any) -> None:
     near(credit.gae(value_T, reward_T, length_N, gamma=1.0, lam=1.0)[0], e["lam_1"])
     near(credit.gae(value_T, reward_T, length_N, gamma=1.0, lam=0.0)[0], e["lam_0"])
     near(credit.gae(value_T, reward_T, length_N, gamma=0.99, lam=0.95)[0], e["gamma_0.99"])
-    step = make_step(
-        [[0.0]], [3], finished=[False], value_T=value_T.float(), bootstrap_N=torch.tensor([0.7])
-    )
+    step = make_step([[0.0]], [3], finished=[False], value_T=value_T.float(), bootstrap_N=torch.tensor([0.7]))
     near(PPO(whiten=False).credit(step).advantage_T, e["cut_with_bootstrap_0.7"], atol=1e-6)
     ended = make_step([[1.0]], [3], value_T=value_T.float(), bootstrap_N=torch.tensor([0.7]))
     near(PPO(whiten=False).credit(ended).advantage_T, e["advantages"], atol=1e-6)

@@ -23,7 +23,8 @@ LAYERS = (
     ("train", "evaluate"),
     ("stages",),
     ("api",),
-    ("cli", "__init__"),
+    ("__init__",),
+    ("cli",),
 )
 """Top-level modules and folders, lowest first. A module imports from lower layers and from its own folder."""
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from builders import NAN, Toy, make_step
 from torch import Tensor
 
+from builders import NAN, Toy, make_step
 from earnest.algorithms.base import Algorithm, Tokens
 from earnest.algorithms.dr_grpo import DrGRPO
 from earnest.algorithms.grpo import GRPO
@@ -56,7 +56,9 @@ def test_rloo_is_dr_grpo_times_g_over_g_minus_1() -> None:
     step, toy = knowing_step(LENGTHS)
     torch.testing.assert_close(RLOO(beta=0.0).credit(step).advantage_T, 4 / 3 * DrGRPO().credit(step).advantage_T)
     torch.testing.assert_close(gradient(RLOO(beta=0.0), step, toy), 4 / 3 * gradient(DrGRPO(max_length=1), step, toy))
-    torch.testing.assert_close(gradient(RLOO(beta=0.0), step, toy), 4 / 3 * 8 * gradient(DrGRPO(max_length=8), step, toy))
+    torch.testing.assert_close(
+        gradient(RLOO(beta=0.0), step, toy), 4 / 3 * 8 * gradient(DrGRPO(max_length=8), step, toy)
+    )
 
 
 def test_grpo_is_dr_grpo_over_the_spread() -> None:

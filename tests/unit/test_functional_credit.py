@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from builders import NAN
 
+from builders import NAN
 from earnest.functional import credit
 
 REWARD_N = torch.tensor([1.0, 0.0, 0.0, NAN, 0.5, 0.5, NAN, 3.0])
@@ -87,9 +87,7 @@ def test_gae_of_packed_rollouts_is_gae_of_each() -> None:
     value_T, reward_T = torch.randn(2, 13, generator=g, dtype=torch.float64)
     bootstrap_N = torch.randn(5, generator=g, dtype=torch.float64)
     for gamma, lam in ((1.0, 0.95), (0.9, 0.8), (0.99, 1.0), (1.0, 0.0)):
-        advantage_T, return_T = credit.gae(
-            value_T, reward_T, length_N, gamma=gamma, lam=lam, bootstrap_N=bootstrap_N
-        )
+        advantage_T, return_T = credit.gae(value_T, reward_T, length_N, gamma=gamma, lam=lam, bootstrap_N=bootstrap_N)
         rows = zip(value_T.split(lengths), reward_T.split(lengths), bootstrap_N, strict=True)
         expected = [a for v, r, b in rows for a in gae_by_definition(v.tolist(), r.tolist(), gamma, lam, float(b))]
         torch.testing.assert_close(advantage_T, torch.tensor(expected, dtype=torch.float64))

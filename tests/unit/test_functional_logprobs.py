@@ -17,13 +17,20 @@ T, D, V = 37, 8, 19
 
 def problem(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     g = torch.Generator().manual_seed(0)
-    hidden, weight = torch.randn(T, D, generator=g), torch.randn(V, D, generator=g)
-    bias, target = torch.randn(V, generator=g), torch.randint(0, V, (T,), generator=g)
-    return (*(x.to(dtype).requires_grad_() for x in (hidden, weight, bias)), target)
+    hidden = torch.randn(T, D, generator=g).to(dtype).requires_grad_()
+    weight = torch.randn(V, D, generator=g).to(dtype).requires_grad_()
+    bias = torch.randn(V, generator=g).to(dtype).requires_grad_()
+    return hidden, weight, bias, torch.randint(0, V, (T,), generator=g)
 
 
 def whole(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, temperature: float, scale: float, cap: float | None
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    temperature: float,
+    scale: float,
+    cap: float | None,
 ) -> tuple[Tensor, Tensor]:
     z = (hidden.double() @ weight.double().T + (0 if bias is None else bias.double())) * scale
     z = z if cap is None else cap * torch.tanh(z / cap)
@@ -35,7 +42,8 @@ def whole(
 
 @pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize(
-    ("temperature", "scale", "cap", "with_bias"), [(1.0, 1.0, None, True), (0.7, 1.0, None, False), (1.3, 0.5, 2.0, True)]
+    ("temperature", "scale", "cap", "with_bias"),
+    [(1.0, 1.0, None, True), (0.7, 1.0, None, False), (1.3, 0.5, 2.0, True)],
 )
 def test_values_and_gradients(
     monkeypatch: pytest.MonkeyPatch, plain: bool, temperature: float, scale: float, cap: float | None, with_bias: bool

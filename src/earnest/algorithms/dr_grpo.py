@@ -29,13 +29,13 @@ class DrGRPO(Algorithm):
     Reference: Understanding R1-Zero-Like Training, arXiv:2503.20783.
     """
 
-    clip_low: float = Field(0.2, gt=0, lt=1)
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
     """How far the ratio may fall below 1 before a wrong token's gradient stops."""
 
-    clip_high: float = Field(0.2, gt=0)
+    clip_high: float = Field(default=0.2, gt=0)
     """How far the ratio may rise above 1 before a right token's gradient stops."""
 
-    max_length: int | None = Field(None, gt=0)
+    max_length: int | None = Field(default=None, gt=0)
     """L_max, the constant that token sums are divided by. null: the most tokens that a completion may have."""
 
     dead_groups: Literal["keep", "drop"] = "keep"

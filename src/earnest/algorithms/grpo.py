@@ -32,19 +32,19 @@ class GRPO(Algorithm):
     Reference: DeepSeekMath, arXiv:2402.03300. The defaults are the paper's.
     """
 
-    clip_low: float = Field(0.2, gt=0, lt=1)
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
     """How far the ratio may fall below 1 before a wrong token's gradient stops."""
 
-    clip_high: float = Field(0.2, gt=0)
+    clip_high: float = Field(default=0.2, gt=0)
     """How far the ratio may rise above 1 before a right token's gradient stops."""
 
     aggregation: Literal["sequence", "token"] = "sequence"
     """`sequence`: mean over completions of the mean over their tokens. `token`: mean over all tokens of the step."""
 
-    beta: float = Field(0.04, ge=0)
+    beta: float = Field(default=0.04, ge=0)
     """Weight of the KL to the reference model, per token in the loss. 0: no reference model is kept."""
 
-    min_std: float = Field(1e-6, ge=0)
+    min_std: float = Field(default=1e-6, ge=0)
     """A group whose rewards spread no more than this is dead."""
 
     dead_groups: Literal["keep", "drop"] = "keep"

@@ -30,28 +30,28 @@ class PPO(Algorithm):
     Reference: arXiv:1707.06347 (PPO), arXiv:1506.02438 (GAE).
     """
 
-    clip_low: float = Field(0.2, gt=0, lt=1)
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
     """How far the ratio may fall below 1 before a wrong token's gradient stops."""
 
-    clip_high: float = Field(0.2, gt=0)
+    clip_high: float = Field(default=0.2, gt=0)
     """How far the ratio may rise above 1 before a right token's gradient stops."""
 
-    gamma: float = Field(1.0, ge=0, le=1)
+    gamma: float = Field(default=1.0, ge=0, le=1)
     """Discount per token."""
 
-    lam: float = Field(0.95, ge=0, le=1)
+    lam: float = Field(default=0.95, ge=0, le=1)
     """0 trusts the critic's next value, 1 only the reward itself; 1 suits long chains of thought."""
 
     whiten: bool = True
     """Advantages are brought to mean 0 and spread 1 over all tokens of the step, after the returns are taken."""
 
-    value_clip: float | None = Field(0.2, gt=0)
+    value_clip: float | None = Field(default=0.2, gt=0)
     """How far the critic may move from its old value before its loss is taken at the bound. null: no bound."""
 
-    value_coef: float = Field(0.1, ge=0)
+    value_coef: float = Field(default=0.1, ge=0)
     """Weight of the critic's loss."""
 
-    beta: float = Field(0.0, ge=0)
+    beta: float = Field(default=0.0, ge=0)
     """Weight of the KL to the reference model, taken off the reward token by token. 0: no reference model is kept."""
 
     @property

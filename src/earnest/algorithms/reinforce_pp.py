@@ -31,13 +31,13 @@ class ReinforcePP(Algorithm):
     Reference: REINFORCE++, arXiv:2501.03262.
     """
 
-    clip_low: float = Field(0.2, gt=0, lt=1)
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
     """How far the ratio may fall below 1 before a wrong token's gradient stops."""
 
-    clip_high: float = Field(0.2, gt=0)
+    clip_high: float = Field(default=0.2, gt=0)
     """How far the ratio may rise above 1 before a right token's gradient stops."""
 
-    beta: float = Field(0.0, ge=0)
+    beta: float = Field(default=0.0, ge=0)
     """Weight of the KL to the reference model, taken off the reward token by token. 0: no reference model is kept."""
 
     baseline: Literal["none", "group"] = "none"

@@ -31,13 +31,13 @@ class RLOO(Algorithm):
     Reference: Back to Basics, arXiv:2402.14740.
     """
 
-    clip_low: float = Field(0.2, gt=0, lt=1)
+    clip_low: float = Field(default=0.2, gt=0, lt=1)
     """How far a completion's ratio may fall below 1 before the gradient of a wrong one stops."""
 
-    clip_high: float = Field(0.2, gt=0)
+    clip_high: float = Field(default=0.2, gt=0)
     """How far a completion's ratio may rise above 1 before the gradient of a right one stops."""
 
-    beta: float = Field(0.03, ge=0)
+    beta: float = Field(default=0.03, ge=0)
     """Weight of the KL to the reference, summed over the completion and taken off its reward. 0: no reference is
     kept.
     """

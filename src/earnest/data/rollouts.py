@@ -149,7 +149,9 @@ class Roller:
         else:
             ids = completion.token_ids
             ids = ids[:-1] if completion.finish is Finish.STOP and ids and ids[-1] in stop_ids else ids
-            text = self.tokenizer.decode([*head, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            text = str(
+                self.tokenizer.decode([*head, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            )
         return Item(problem=problem, parsed=self.prompt.parse(text, opened=opened), truncated=_truncated(completion))
 
 

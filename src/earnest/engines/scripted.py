@@ -24,7 +24,7 @@ class Scripted(Engine):
     """Token ids. One is cut at its first stop id and at the request's token limit, as a real engine would."""
     aborts: tuple[int, ...] = ()
     """Which completions of the session (0 is the first) the engine gives up on: finish "abort", no tokens."""
-    logprob: float = Field(-1.0, le=0.0)
+    logprob: float = Field(default=-1.0, le=0.0)
     """The log-prob that every token is given."""
     reverse: bool = False
     """Yield the completions of a call last first; their contents stay the same."""

@@ -14,7 +14,7 @@ from earnest.models.base import Policy
 class Torch(Engine):
     """Sampling with the policy's own module; nothing is copied when the weights change."""
 
-    max_rows: int = Field(512, ge=1)
+    max_rows: int = Field(default=512, ge=1)
     """Most completions decoded at once; the KV cache grows with it."""
 
     def open(self, policy: Policy) -> EngineSession:

@@ -7,6 +7,7 @@ chance has nothing to lose and cannot show drift.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,8 +48,10 @@ class Drift:
 
     @property
     def z_loss(self) -> float:
-        """The loss in standard errors; 0 where there is no spread."""
-        return 0.0 if self.z is None else self.z if self.is_bytes else -self.z
+        """The loss in standard errors: infinite if every item moved alike, 0 if one item is all there is."""
+        if self.z is None:
+            return math.copysign(math.inf, self.loss) if self.loss and self.n > 1 else 0.0
+        return self.z if self.is_bytes else -self.z
 
     @property
     def flagged(self) -> bool:

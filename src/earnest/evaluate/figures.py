@@ -20,8 +20,21 @@ from earnest.functional.stats import Interval
 if TYPE_CHECKING:
     from earnest.evaluate.report import Report
 
-INK, RULE, FIRST, SECOND = "#1a1a1a", "#cfcfca", "#1d5c8a", "#b3541e"
-PAGE_COLOURS = {INK: "currentColor", RULE: "var(--rule)", FIRST: "var(--c1)", SECOND: "var(--c2)"}
+INK, RULE, FIRST, SECOND, PAPER = "#1a1a1a", "#cfcfca", "#1d5c8a", "#b3541e", "#fdfdfb"
+PAGE_COLOURS = {
+    INK: "currentColor",
+    RULE: "var(--rule)",
+    FIRST: "var(--c1)",
+    SECOND: "var(--c2)",
+    PAPER: "var(--paper)",
+}
+SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "earnest",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "path.simplify": False,
+    "text.parse_math": False,
+}
 POINTS = 50
 """Points of a curve at most; beyond it, neighbouring steps are averaged."""
 
@@ -96,6 +109,17 @@ OTHER_CURVES = (
 
 def draw(report: Report) -> tuple[Figure, ...]:
     """Every figure of a report: rates and differences of the main evaluation, then the curves of each training stage."""
+    import matplotlib
+
+    found: list[Figure | None] = []
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        found += _draw(report)
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _draw(report: Report) -> list[Figure | None]:
     found: list[Figure | None] = []
     if report.main is not None:
         found.append(_rates(report))
@@ -103,7 +127,7 @@ def draw(report: Report) -> tuple[Figure, ...]:
     for stage in report.run.stages:
         if stage.trained:
             found += [_curve(stage, curve) for curve in (RL_CURVES if stage.kind == "rl" else OTHER_CURVES)]
-    return tuple(figure for figure in found if figure is not None)
+    return found
 
 
 def inline(figure: Figure) -> str:
@@ -172,7 +196,7 @@ def _rates(report: Report) -> Figure | None:
 def _differences(report: Report) -> Figure | None:
     assert report.main is not None
     marks = [
-        Mark(f"{c.b} − {c.a} · {c.metric}", c.diff, c.ci95, c.metric == "greedy")  # noqa: RUF001
+        Mark(f"{c.b} − {c.a} · {c.metric}", c.diff, c.ci95, c.metric == "greedy")
         for c in (row.comparison for row in report.main.compared)
     ]
     return _forest("differences", "Paired differences with 95 % intervals, points", marks, None, signed=True)
@@ -184,17 +208,17 @@ def _forest(
     if not marks:
         return None
     labels = [text.visible(mark.label) for mark in marks]
-    height = 0.42 + 0.23 * len(marks)
+    height = 0.3 + 0.23 * len(marks)
     figure = _canvas(4.6, height)
     left = min(0.5, 0.035 + 0.0155 * max(map(len, labels)))
-    axes = figure.add_axes((left, 0.36 / height, 0.96 - left, 1 - 0.42 / height))
+    axes = figure.add_axes((left, 0.24 / height, 0.96 - left, 1 - 0.3 / height))
     for place, mark in enumerate(marks):
         colour, marker = (SECOND, "D") if mark.second else (FIRST, "o")
         low, high = mark.ci95 or (mark.value, mark.value)
         axes.plot([100 * low, 100 * high], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt",
                   linestyle=(0, (3, 1.2)) if mark.second else "-")  # fmt: skip
-        axes.plot([100 * mark.value], [place], color=colour, marker=marker, markersize=4.5,
-                  markerfacecolor="none" if mark.second else colour)  # fmt: skip
+        axes.plot([100 * mark.value], [place], color=colour, marker=marker, markersize=4.6,
+                  markerfacecolor=PAPER if mark.second else colour)  # fmt: skip
     axes.set_yticks(range(len(marks)), labels)
     axes.set_ylim(len(marks) - 0.5, -0.5)
     if span is not None:
@@ -208,7 +232,7 @@ def _forest(
 
 
 def _steps(point: Point) -> str:
-    return str(point.first) if point.first == point.last else f"{point.first}–{point.last}"  # noqa: RUF001
+    return str(point.first) if point.first == point.last else f"{point.first}–{point.last}"
 
 
 def _canvas(width: float, height: float) -> Any:
@@ -235,10 +259,6 @@ def _plain(axes: Any, *, vertical: bool = False) -> None:
 
 def _svg(figure: Any) -> str:
     """SVG text without a date or a version, the same for the same figure."""
-    import matplotlib
-
-    settings = {"svg.hashsalt": "earnest", "svg.fonttype": "none", "font.family": "DejaVu Sans", "path.simplify": False}
     buffer = io.StringIO()
-    with matplotlib.rc_context(settings):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

@@ -63,10 +63,10 @@ class Report:
 
     @property
     def worst_drift(self) -> Drift | None:
-        """The final model's benchmark with the strongest evidence of loss, among those that can show any."""
+        """The final model's benchmark with the clearest loss (flagged, then in standard errors) of those that can show any."""
         rows = [d for d in (self.main.drift if self.main else ()) if d.model == self.final]
         rows = [d for d in rows if d.can_show] or rows
-        return max(rows, key=lambda d: d.z_loss) if rows else None
+        return max(rows, key=lambda d: (d.flagged, d.z_loss)) if rows else None
 
     @property
     def wall_s(self) -> float:

@@ -5,11 +5,13 @@ Every model of a run sees the same problems in the same order with the same seed
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from earnest.component import digest
 from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
 from earnest.data.store import to_json
@@ -52,6 +54,16 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
     log.append([to_json(record) for record in records])
 
 
+def count_look(runs: Path, problems: Sequence[Problem], who: str) -> tuple[str, int]:
+    """Note in `looks.jsonl` that these problems were looked at. Returns their hash, and by how many runs so far, this one
+    included: the more looks, the less a number on them means."""
+    split_hash = digest(*sorted(problem.question for problem in problems))
+    log = AppendLog(runs / "looks.jsonl")
+    log.append([{"split_hash": split_hash, "run": who}])
+    rows: list[dict[str, str]] = [json.loads(line) for line in log.path.read_text().splitlines()]
+    return split_hash, len({row["run"] for row in rows if row["split_hash"] == split_hash})
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentBits:
     """The information content of one document under a model, after its first token."""
@@ -71,12 +83,12 @@ def document_bits(
     found: list[DocumentBits] = []
     limit = min(max_tokens, policy.context_length)
     for number, text in enumerate(documents):
-        ids = tuple(policy.tokenizer.encode(text, add_special_tokens=False)[:limit])
+        ids: tuple[int, ...] = tuple(policy.tokenizer.encode(text, add_special_tokens=False)[:limit])
         if len(ids) < 2:
             continue
         sample = demonstrations([(ids[:1], ids[1:])])
         logp_T = read_tokens(policy, sample, micro_batch_tokens, 1.0, lambda _, forward: forward.logp_T)
-        told = policy.tokenizer.decode(ids[1:], clean_up_tokenization_spaces=False)
+        told = str(policy.tokenizer.decode(list(ids[1:]), clean_up_tokenization_spaces=False))
         found.append(DocumentBits(str(number), -float(logp_T.double().sum()) / math.log(2), len(told.encode())))
     if not found:
         raise DataError("no document is long enough to measure", remedy="texts of at least two tokens")

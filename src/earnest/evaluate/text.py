@@ -42,10 +42,10 @@ def difference(value: float, ci95: Interval | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Example: 0.0004 -> "0.0004", 1e-6 -> "< 0.0001"."""
+    """Example: 0.0004 -> "0.0004", 1e-6 -> "≤ 0.0001"."""
     if p is None:
         return NONE
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return "≤ 0.0001" if p <= 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def number(value: float | None) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from earnest.functional.stats import paired_difference, rate
 from earnest.gates.base import Evidence, Gate, GateResult, Outcome
+from earnest.types import Json
 
 
 class Support(Gate):
@@ -30,7 +31,7 @@ class Support(Gate):
         solved = rate([[all(row)] for row in passed])
         if mixed.ci95 is None or skill.ci95 is None:
             return self._result(evidence, "refused", "too few dev problems to judge support", "more dev problems", {})
-        numbers = {
+        numbers: dict[str, Json] = {
             "pass_at_1": real.value, "permuted": chance.value, "difference": skill.diff,
             "difference_ci95": list(skill.ci95), "mixed": mixed.value, "mixed_ci95": list(mixed.ci95),
             "all_right": solved.value, "problems": len(passed), "k": len(passed[0]),
@@ -56,8 +57,8 @@ class Support(Gate):
         return self._result(evidence, "passed", told, "", numbers)
 
     def _result(
-        self, evidence: Evidence, outcome: Outcome, reason: str, remedy: str, numbers: dict[str, object]
+        self, evidence: Evidence, outcome: Outcome, reason: str, remedy: str, numbers: dict[str, Json]
     ) -> GateResult:
         return GateResult(
             gate=self.name, stage=evidence.stage, outcome=outcome, reason=reason, remedy=remedy, numbers=numbers
-        )  # type: ignore[arg-type]
+        )

@@ -40,13 +40,13 @@ CHAT_TEMPLATE = """\
 class Tiny(Model):
     """A small Llama with a byte tokenizer, initialised from the seed."""
 
-    width: int = Field(64, ge=8)
+    width: int = Field(default=64, ge=8)
     """Size of a hidden state; a multiple of twice the heads."""
-    layers: int = Field(2, ge=1)
-    heads: int = Field(4, ge=1)
-    mlp: int = Field(4, ge=1)
+    layers: int = Field(default=2, ge=1)
+    heads: int = Field(default=4, ge=1)
+    mlp: int = Field(default=4, ge=1)
     """Size of the feed-forward layer in widths."""
-    context: int = Field(256, ge=8)
+    context: int = Field(default=256, ge=8)
     """Most tokens of prompt and completion together."""
 
     @model_validator(mode="after")

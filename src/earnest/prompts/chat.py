@@ -33,9 +33,9 @@ class Chat(Prompt):
     """Appended to the last user message after a blank line."""
     think: bool = True
     """Completions carry a thought between the marks."""
-    open_mark: str = Field("<think>", min_length=1)
+    open_mark: str = Field(default="<think>", min_length=1)
     """Opens the thought. Not written again where the template ends in it."""
-    close_mark: str = Field("</think>", min_length=1)
+    close_mark: str = Field(default="</think>", min_length=1)
     """Closes the thought; the answer is what follows."""
     after_open: str = ""
     """Written between the open mark and the thought, unless the template wrote whitespace there itself."""
@@ -99,7 +99,13 @@ class Chat(Prompt):
     @property
     def _layout(self) -> Layout:
         return Layout(
-            self.open_mark, self.close_mark, self.after_open, self.after_thought, self.after_close, self.answer, self.think
+            self.open_mark,
+            self.close_mark,
+            self.after_open,
+            self.after_thought,
+            self.after_close,
+            self.answer,
+            self.think,
         )
 
 
@@ -132,5 +138,5 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
     text = _apply([Message("user", "?"), Message("assistant", _SENTINEL)], tokenizer, generate=False)
     _, found, after = text.rpartition(_SENTINEL)
     ids = encode(after.lstrip(), tokenizer) if found else ()
-    markers = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-    return ids[0] if ids and ids[0] in markers else None
+    added: dict[str, int] = tokenizer.get_added_vocab()  # special tokens and ordinary ones that were added
+    return ids[0] if ids and ids[0] in {*tokenizer.all_special_ids, *added.values()} else None

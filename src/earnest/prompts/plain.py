@@ -27,9 +27,9 @@ class Plain(Prompt):
     """The prompt; `{question}` stands once. It may end in the open mark: then completions start inside the thought."""
     think: bool = False
     """Completions carry a thought between the marks."""
-    open_mark: str = Field("<think>", min_length=1)
+    open_mark: str = Field(default="<think>", min_length=1)
     """Opens the thought."""
-    close_mark: str = Field("</think>", min_length=1)
+    close_mark: str = Field(default="</think>", min_length=1)
     """Closes the thought; the answer is what follows."""
     after_open: str = ""
     """Written between the open mark and the thought."""
@@ -81,5 +81,11 @@ class Plain(Prompt):
     @property
     def _layout(self) -> Layout:
         return Layout(
-            self.open_mark, self.close_mark, self.after_open, self.after_thought, self.after_close, self.answer, self.think
+            self.open_mark,
+            self.close_mark,
+            self.after_open,
+            self.after_thought,
+            self.after_close,
+            self.answer,
+            self.think,
         )

@@ -81,6 +81,8 @@ class Stage(Component):
 
     kind: ClassVar[str] = "stage"
     makes_policy: ClassVar[bool] = False
+    requires: ClassVar[frozenset[str]] = frozenset()
+    """What it must get from the engine: subset of {"ids", "logprobs", "text"}."""
     reads_all: ClassVar[bool] = False
     """Depends on every stage before it, not only on its input."""
     always_runs: ClassVar[bool] = False

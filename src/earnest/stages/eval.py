@@ -1,9 +1,8 @@
-"""Evaluation of every policy on the road: the same held-out problems, sampled and greedy, and what is left of the base's skills."""
+"""Evaluation of every policy on the road: the same held-out problems, sampled and greedy, and what the base could do before."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from earnest.component import DataPath, build, digest, plug
 from earnest.data.documents import read_documents
 from earnest.errors import ConfigError, Interrupted, nearest
-from earnest.evaluate.run import Protocol, document_bits, greedy, sampled, write_records
+from earnest.evaluate.run import Protocol, count_look, document_bits, greedy, sampled, write_records
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import AppendLog, write_json
@@ -144,7 +143,7 @@ class Eval(Stage):
         return sum(d.bits for d in bits) / sum(d.bytes for d in bits)
 
     def _write_protocol(self, context: Context, task: Task, problems: list[Problem], models: list[str]) -> None:
-        split_hash = digest(*sorted(problem.question for problem in problems))
+        split_hash, looks = count_look(context.run.parent, problems, context.run.name)
         prompt = context.prompt.model_dump(mode="json")
         protocol: dict[str, Json] = {
             "task": task.name, "split": self.split, "problems": len(problems), "k": self.k,
@@ -154,7 +153,7 @@ class Eval(Stage):
             "verifier": context.verifier.name, "verifier_version": context.verifier.version,
             "seed": context.seed, "sampling_seed": derive(context.seed, "evaluation", "sampled"),
             "engine": context.engine.name, "split_hash": split_hash,
-            "looks": _count_look(context, split_hash), "models": models, "base": BASE,
+            "looks": looks, "models": list(models), "base": BASE,
             "drift": [
                 {"name": d.name, "chance": d.chance, "metric": "greedy"} if isinstance(d, SkillDrift)
                 else {"name": d.name, "chance": None, "metric": "bits_per_byte"}
@@ -168,11 +167,3 @@ def _template_hash(context: Context, model: str) -> str | None:
     artefact = context.policies.get(model)
     template = artefact.path / "chat_template.jinja" if artefact is not None else None
     return digest(template.read_bytes()) if template is not None and template.is_file() else None
-
-
-def _count_look(context: Context, split_hash: str) -> int:
-    """How often this set of problems has been looked at by runs in this folder, this time included."""
-    looks = AppendLog(context.run.parent / "looks.jsonl")
-    looks.append([{"split_hash": split_hash, "run": context.run.name}])
-    rows: list[Mapping[str, Json]] = [json.loads(line) for line in looks.path.read_text().splitlines()]
-    return len({row["run"] for row in rows if row["split_hash"] == split_hash})

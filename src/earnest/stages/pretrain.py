@@ -13,9 +13,9 @@ from earnest.component import build, plug
 from earnest.prompts.base import Prompt
 from earnest.seeding import derive
 from earnest.stages.base import Context, Outcome
-from earnest.stages.training import TrainingStage, roller
+from earnest.stages.training import TrainingStage
 from earnest.tasks.base import Task
-from earnest.train.demonstrations import Demonstrations
+from earnest.train.demonstrations import Demonstrations, Pool
 from earnest.train.losses import NegativeLogLikelihood
 
 
@@ -31,8 +31,7 @@ class Pretrain(TrainingStage):
 
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)
-        source = Demonstrations(
-            self.task, roller(context, policy, self.prompt), batch_size=self.batch_size, worked_share=1.0,
-            seed=derive(context.seed, self.id, "order"), context=policy.context_length, probe=None,
-        )  # fmt: skip
+        seed = derive(context.seed, self.id, "order")
+        pool = Pool(self.task, self.prompt, policy.tokenizer, seed, policy.context_length)
+        source = Demonstrations(pool, batch_size=self.batch_size)
         return self.train(context, policy, source, NegativeLogLikelihood())

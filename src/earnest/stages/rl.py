@@ -6,7 +6,7 @@ could not learn anything is refused there.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ def _default_algorithm() -> Algorithm:
 
 class Rl(TrainingStage):
     """Policy gradient against a verifier."""
+
+    requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
 
     algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=_default_algorithm)
     """By default GRPO with population std, token mean and clip-higher, without KL."""

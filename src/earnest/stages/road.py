@@ -11,22 +11,30 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel
 
 import earnest
 from earnest.component import Component, build, digest, user_file
+from earnest.engines.base import Engine
 from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, nearest
+from earnest.models.base import Model
+from earnest.prompts.base import Prompt
 from earnest.recipe import LoadedRecipe
 from earnest.runlog import RunDir, read_json, write_json
+from earnest.sampling.base import Strategy
 from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
+from earnest.tasks.base import Task
 from earnest.train.loop import StopRequest
 from earnest.types import Json, Machine
+from earnest.verifiers.base import Verifier
+
+C = TypeVar("C")
 
 
 @dataclass(slots=True)
@@ -47,22 +55,25 @@ class Road:
         self, loaded: LoadedRecipe, run: RunDir, stop: StopRequest, allow: frozenset[str], echo: Callable[[str], None]
     ) -> None:
         self.loaded, self.run, self.stop, self.allow, self.echo = loaded, run, stop, allow, echo
-        self.recipe = loaded.recipe
+        self.recipe = recipe = loaded.recipe
+        self.stages = [_expect(Stage, stage) for stage in recipe.stages]
+        self.model, self.task = _expect(Model, recipe.model), _expect(Task, recipe.task)
+        self.prompt, self.engine = _expect(Prompt, recipe.prompt), _expect(Engine, recipe.engine)
+        self.strategy = _expect(Strategy, recipe.strategy)
+        self.verifier = _expect(Verifier, recipe.verifier or build("verifier", self.task.verifier_name))
+        check_plan(self.stages, self.engine)
         self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
-        self.verifier = self.recipe.verifier or build("verifier", self.recipe.task.verifier_name)  # type: ignore[attr-defined]
         self.travelled = Travelled()
 
     def travel(self) -> None:
         """Run every stage. Raises what a stage raises; what was finished before stays finished."""
-        for stage in self.recipe.stages:
-            assert isinstance(stage, Stage)
+        for stage in self.stages:
             if self.stop.requested:
                 raise Interrupted(f"stopped before stage '{stage.id}'")
             self._stage(stage)
 
     def _stage(self, stage: Stage) -> None:
         start = stage.from_ or self.travelled.trained or BASE
-        self._check_names(stage, start)
         key = self._key(stage, start)
         self.travelled.keys[stage.id] = key
         folder = self.run.path / stage.id
@@ -121,14 +132,14 @@ class Road:
         return float(old.get("wall_s", 0.0))
 
     def _context(self, stage: Stage) -> Context:
-        recipe, travelled = self.recipe, self.travelled
+        travelled = self.travelled
         return Context(
-            model=recipe.model, task=recipe.task, prompt=recipe.prompt, verifier=self.verifier, engine=recipe.engine,
-            strategy=recipe.strategy, machine=self.machine, seed=recipe.seed, run=self.run.path,
+            model=self.model, task=self.task, prompt=self.prompt, verifier=self.verifier, engine=self.engine,
+            strategy=self.strategy, machine=self.machine, seed=self.recipe.seed, run=self.run.path,
             log=self.run.stage(stage.id), policies=_base_first(travelled.policies), totals=travelled.totals,
             controls=frozenset(travelled.controls), trained=travelled.trained, stop=self.stop, allow=self.allow,
             echo=self.echo,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
 
     def _note(self, stage: Stage, note: dict[str, Any]) -> None:
         travelled = self.travelled
@@ -141,28 +152,14 @@ class Road:
             if not stage.control:
                 travelled.trained = stage.id
 
-    def _check_names(self, stage: Stage, start: str) -> None:
-        if start != BASE and start not in self.travelled.policies:
-            raise ConfigError(
-                f"stage '{stage.id}' starts from '{start}', which has made no policy", where=f"{stage.id}.from",
-                remedy=nearest(start, self.travelled.policies),
-            )  # fmt: skip
-        for needed in stage.needs():
-            if needed not in self.travelled.totals:
-                raise ConfigError(
-                    f"stage '{stage.id}' needs stage '{needed}', which has not run before it", where=stage.id,
-                    remedy=nearest(needed, self.travelled.totals),
-                )  # fmt: skip
-
     def _key(self, stage: Stage, start: str) -> str:
-        recipe = self.recipe
-        shared = [recipe.model, recipe.task, recipe.prompt, self.verifier, recipe.engine, recipe.strategy]
+        shared = [self.model, self.task, self.prompt, self.verifier, self.engine, self.strategy]
         artefact = self.travelled.policies.get(start)
         before = self.travelled.keys
         parts: dict[str, Any] = {
             "stage": stage.model_dump(mode="json", by_alias=True),
             "shared": [part.model_dump(mode="json") for part in shared],
-            "seed": recipe.seed,
+            "seed": self.recipe.seed,
             "machine": [self.machine.device, self.machine.dtype, self.machine.threads],
             "start": artefact.digest if artefact is not None else BASE,
             "needs": [before[name] for name in stage.needs()],
@@ -187,6 +184,36 @@ class Road:
         return None
 
 
+def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
+    """Refuse a road that cannot be travelled before its first step. Raises ConfigError with the nearest name."""
+    before: set[str] = set()
+    policies = {BASE}
+    for stage in stages:
+        if stage.from_ is not None and stage.from_ not in policies:
+            raise ConfigError(
+                f"stage '{stage.id}' starts from '{stage.from_}', which makes no policy before it",
+                where=f"{stage.id}.from", remedy=nearest(stage.from_, policies),
+            )  # fmt: skip
+        for needed in stage.needs():
+            if needed not in before:
+                raise ConfigError(
+                    f"stage '{stage.id}' needs stage '{needed}', which does not stand before it", where=stage.id,
+                    remedy=nearest(needed, before),
+                )  # fmt: skip
+        if missing := stage.requires - engine.provides:
+            raise ConfigError(
+                f"stage '{stage.id}' needs an engine that gives {', '.join(sorted(missing))}", where="engine",
+                why=f"{engine.name} gives {', '.join(sorted(engine.provides))}", remedy="engine: torch",
+            )  # fmt: skip
+        before.add(stage.id)
+        policies |= {stage.id} if stage.makes_policy else set()
+
+
+def _expect(kind: type[C], component: object) -> C:
+    assert isinstance(component, kind), component
+    return component
+
+
 def machine(device: str, precision: str, threads: int | None) -> Machine:
     """Where to compute: what is asked for, else what suits this machine. Sets torch's thread count."""
     if device == "auto":
@@ -201,7 +228,7 @@ def machine(device: str, precision: str, threads: int | None) -> Machine:
     return Machine(device=device, dtype=precision, threads=threads)
 
 
-def _base_first(policies: dict[str, Artefact]) -> dict[str, Artefact | None]:
+def _base_first(policies: Mapping[str, Artefact]) -> Mapping[str, Artefact | None]:
     return {BASE: policies.get(BASE), **policies}
 
 

@@ -6,13 +6,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from earnest.component import plug
+from earnest.component import build, plug
 from earnest.errors import ConfigError
+from earnest.models.base import Policy
+from earnest.prompts.base import Prompt
 from earnest.seeding import derive
 from earnest.stages.base import Context, Outcome
 from earnest.stages.training import TrainingStage, roller
 from earnest.tasks.base import Task
-from earnest.train.demonstrations import Demonstrations, Probe
+from earnest.train.demonstrations import Demonstrations, Pool, Probe
 from earnest.train.losses import NegativeLogLikelihood
 
 
@@ -22,7 +24,20 @@ class Until(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     worked_accuracy: float = Field(gt=0, le=1)
-    """Greedy pass rate on dev problems once a completion has begun as a worked one."""
+    """Pass rate at T = 1 on dev problems once a completion has begun as a worked one."""
+
+
+class Replay(BaseModel):
+    """Examples of another task in every batch, against forgetting it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    task: Annotated[Task, plug("task")]
+    """What is replayed."""
+    prompt: Annotated[Prompt, plug("prompt")] = Field(default_factory=lambda: build("prompt", "plain"))
+    """In which form."""
+    share: float = Field(gt=0, lt=1)
+    """Of the batch."""
 
 
 class Sft(TrainingStage):
@@ -31,9 +46,11 @@ class Sft(TrainingStage):
     task: Annotated[Task, plug("task")] | None = None
     """Where the solutions come from, if not from the recipe's task."""
     batch_size: int = Field(48, gt=0)
-    """Examples per optimizer step."""
+    """Examples per optimizer step, replayed ones included."""
     worked_share: float = Field(1.0, ge=0, le=1)
-    """Share of every batch that keeps its trace; the rest answers at once."""
+    """Share of the examples that keep their trace; the others answer at once."""
+    replay: Replay | None = None
+    """Examples of another task in every batch."""
     until: Until | None = None
     """Stop early when this is reached."""
     probe_every: int = Field(50, gt=0)
@@ -57,11 +74,16 @@ class Sft(TrainingStage):
                     every=self.probe_every, max_tokens=self.max_tokens, seed=derive(context.seed, self.id, "probe"),
                     target=self.until.worked_accuracy,
                 )  # fmt: skip
+            pool = self._pool(context, policy, task, context.prompt, "order")
+            replay = self.replay and self._pool(context, policy, self.replay.task, self.replay.prompt, "replay")
             source = Demonstrations(
-                task, reader, batch_size=self.batch_size, worked_share=self.worked_share,
-                seed=derive(context.seed, self.id, "order"), context=policy.context_length, probe=probe,
+                pool, batch_size=self.batch_size, worked_share=self.worked_share, replay=replay,
+                replay_share=self.replay.share if self.replay else 0.0, probe=probe,
             )  # fmt: skip
             return self.train(context, policy, source, NegativeLogLikelihood(), max_flops=self._max_flops(context))
+
+    def _pool(self, context: Context, policy: Policy, task: Task, prompt: Prompt, purpose: str) -> Pool:
+        return Pool(task, prompt, policy.tokenizer, derive(context.seed, self.id, purpose), policy.context_length)
 
     def needs(self) -> tuple[str, ...]:
         return () if self.match_compute is None else (self.match_compute,)

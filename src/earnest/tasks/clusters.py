@@ -31,7 +31,7 @@ def normalised(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """The question with every number replaced by 0 and punctuation dropped. Example: "Tom has 3,000 pens." -> "tom has 0 pens"."""
+    """The question with numbers replaced by 0 and without punctuation. Example: "Tom has 3,000 pens." -> "tom has 0 pens"."""
     plain = _NUMBER.sub("0", normalised(text))
     return " ".join(_PUNCTUATION.sub(" ", plain).split()) or plain
 

@@ -15,7 +15,7 @@ from earnest.seeding import bucket
 from earnest.tasks.clusters import clusters, normalised
 from earnest.types import Problem, Split
 
-Side: TypeAlias = Split | None
+Side: TypeAlias = "Split | None"
 """Where the problems of a file belong; None: to be split."""
 
 
@@ -53,15 +53,15 @@ def divide(files: Mapping[Side, Sequence[Problem]], notices: Iterable[str] = ())
     told = list(notices)
     entries = _first_of_each(files, told)
     names = clusters([entry.problem.question for entry in entries])
-    taken: dict[Split, set[str]] = {
-        split: {name for entry, name in zip(entries, names, strict=True) if entry.side == split}
-        for split in ("test", "dev")
-    }
+    held: tuple[Split, ...] = ("test", "dev")
+    taken = {split: {name for entry, name in zip(entries, names, strict=True) if entry.side == split} for split in held}
     splits: dict[Split, list[Problem]] = {"train": [], "dev": [], "test": []}
-    twins: dict[Split, int] = {"test": 0, "dev": 0}
+    twins: dict[Split, int] = dict.fromkeys(held, 0)
     for entry, name in zip(entries, names, strict=True):
         side = entry.side or _hashed(name, files)
-        better = None if entry.side == "test" else next((s for s in twins if name in taken[s] and s != side), None)
+        better: Split | None = (
+            None if entry.side == "test" else next((s for s in held if name in taken[s] and s != side), None)
+        )
         if better is None:
             splits[side].append(entry.problem)
         else:
@@ -77,7 +77,7 @@ def divide(files: Mapping[Side, Sequence[Problem]], notices: Iterable[str] = ())
 def _hashed(name: str, files: Mapping[Side, Sequence[Problem]]) -> Split:
     """The side of a cluster: two tenths test, one dev. A split that has its own file gets nothing more."""
     number = bucket(name, 10)
-    side = "test" if number < 2 else "dev" if number == 2 else "train"
+    side: Split = "test" if number < 2 else "dev" if number == 2 else "train"
     return "train" if side in files else side
 
 

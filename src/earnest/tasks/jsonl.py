@@ -42,12 +42,12 @@ class Jsonl(Task):
     @property
     def verifier_name(self) -> str:
         """ "number" if that can grade against every known answer, else "string"."""
-        answers = {p.answer for problems in _corpus(self, _stamp(self)).splits.values() for p in problems}
+        answers = {p.answer for problems in self._corpus().splits.values() for p in problems}
         number = Number()
         return "number" if all(number.check_gold(a) is None for a in answers if a is not None) else "string"
 
     def problems(self, split: Split) -> Sequence[Problem]:
-        return _corpus(self, _stamp(self)).problems(split, self.path)
+        return self._corpus().problems(split, self.path)
 
     def gold(self, problem: Problem) -> Solution | None:
         if problem.answer is None:
@@ -67,21 +67,21 @@ class Jsonl(Task):
         return [Solution(right.thought, answer) for answer in dict.fromkeys(answers)]
 
     def notices(self) -> Sequence[str]:
-        return _corpus(self, _stamp(self)).notices
+        return self._corpus().notices
 
-
-def _stamp(task: Jsonl) -> tuple[int, ...]:
-    """Changes when a file does, so that a long session never trains on what it read before."""
-    return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in task.files())
+    def _corpus(self) -> Corpus:
+        sides: list[tuple[Side, str | None]] = [(None, self.path), ("dev", self.dev), ("test", self.test)]
+        files = tuple((side, file) for side, file in sides if file is not None)
+        stamps = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in self.files())
+        return _read(self.name, files, self.limit, stamps)
 
 
 @lru_cache(maxsize=8)
-def _corpus(task: Jsonl, stamp: tuple[int, ...]) -> Corpus:
+def _read(task: str, files: tuple[tuple[Side, str], ...], limit: int | None, stamps: tuple[int, ...]) -> Corpus:
+    """stamps: when the files were last changed, so that a long session never trains on what it read before."""
     told: Counter[str] = Counter()
-    sides: list[tuple[Side, str | None]] = [(None, task.path), ("dev", task.dev), ("test", task.test)]
-    files = {side: _problems(task.name, file, told) for side, file in sides if file is not None}
-    notices = [f"{count} rows {what}" for what, count in told.items()]
-    return divide(files, notices).limited(task.limit)
+    problems: dict[Side, Sequence[Problem]] = {side: _problems(task, file, told) for side, file in files}
+    return divide(problems, [f"{count} rows {what}" for what, count in told.items()]).limited(limit)
 
 
 def _problems(task: str, file: str, told: Counter[str]) -> list[Problem]:

@@ -15,7 +15,7 @@ def is_number(answer: str) -> bool:
 
 
 def near_misses(answer: str) -> list[str]:
-    """Answers that must not be paid for where `answer` is right: neighbours, other scales and signs, hedges; never the same value.
+    """Answers that must not be paid for where `answer` is right: neighbours, other scales and signs, hedges.
 
     Examples: "12" -> "13", "11", "120", "-12", "12.5", "12 or 13", "13 12"; "Paris" -> "Parisx", "not Paris", ...
     """

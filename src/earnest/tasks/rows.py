@@ -1,4 +1,4 @@
-"""Reading data files row by row: .jsonl, .jsonl.gz, and .json or .json.gz with one array. What a row means is the task's business."""
+"""Reading data files row by row: .jsonl, .jsonl.gz, and .json or .json.gz with one array. What a row means is not known here."""
 
 from __future__ import annotations
 

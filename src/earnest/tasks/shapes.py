@@ -1,10 +1,9 @@
 """What a row of a user's data file means: question, gold answer and, where there is one, the worked trace.
 
-| keys                                  | question       | answer                                 | trace                              |
-|---------------------------------------|----------------|----------------------------------------|------------------------------------|
-| `prompt` or `question`, and `answer`  | text or messages | text or number; null: no known answer | `trace`, or what stands before     |
-|                                       |                |                                        | `</think>` or `####` in the answer |
-| `messages`, last one the assistant's  | the ones before | `answer`, else the last content        | `reasoning_content`, or as above   |
+- {prompt or question, answer, trace?}: the question is text or a list of messages; the answer is text, a number, or null where
+  none is known. A trace may also stand before `</think>` or a `####` line in the answer (GSM8K), without `<<48/2=24>>`.
+- {messages, answer?}: the messages before the assistant's last turn are the question. Its content is the answer, its
+  `reasoning_content` the trace; where there is an `answer` too, the content is the trace unless there is a `reasoning_content`.
 
 `solution` and `completion` are other names for `answer`, read only where there is none. Every other column goes to `meta`.
 """
@@ -93,10 +92,10 @@ def _with_answer(prompt: Prompt, answer: str | None, trace: str, used: frozenset
         thought, _, answer = answer.partition(CLOSE)
         trace = trace or thought.replace(OPEN, "").strip()
     finals = list(_FINAL.finditer(answer))
-    if finals:
-        trace = trace or answer[: finals[-1].start()].strip()
-        answer = finals[-1].group(1)
-    return Shaped(prompt, plain(answer), _ANNOTATION.sub("", trace), used, split_off=bool(finals))
+    if not finals:
+        return Shaped(prompt, plain(answer), trace, used)
+    trace = trace or answer[: finals[-1].start()].strip()
+    return Shaped(prompt, plain(finals[-1].group(1)), _ANNOTATION.sub("", trace), used, split_off=True)
 
 
 def plain(answer: str) -> str:

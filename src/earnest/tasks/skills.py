@@ -1,7 +1,7 @@
 """What the embedded model can do before it learns to reason: copying and reversing short strings, and single digit facts.
 
 A base model of one's own is pretrained on this; whether it still can afterwards is the embedded measure of substrate drift.
-"copy:abc=" asks for "abc", "rev:abc=" for "cba", "3+7=" for "0" (modulo 10). There are no traces, and the prompt is the plain one.
+"copy:abc=" asks for "abc", "rev:abc=" for "cba", "3+7=" for "0" (modulo 10). There are no traces; use the prompt `plain`.
 
 Strings are held out by the hash of the string, the same side for both skills and for its mirror image; so dev and test measure a
 skill, not memory. The 200 digit facts are a table that can only be remembered: they are in train alone. Whether they are kept can
@@ -32,7 +32,7 @@ class Skills(Task):
 
     facts: float = Field(0.25, ge=0, lt=1)
     """Share of training problems that are digit facts."""
-    longest: int = Field(6, ge=SHORTEST + 1, le=32)
+    longest: int = Field(5, ge=SHORTEST + 1, le=32)
     """Letters in the longest string; every length from 3 on is equally frequent."""
     train_size: int = Field(1_000_000, ge=1)
     """Training problems, made when asked for; each is a draw of its own."""

@@ -1,23 +1,78 @@
 """Supervised fine-tuning's source: gold solutions of a task, rendered as the model should write them.
 
-A share of the examples keeps its trace (*worked*), the rest answers at once (*direct*); both are counted out in every batch, not
-drawn, so that the mixture is exact. The probe asks how often the worked branch ends right on dev problems: every completion is
-made to start with the first token that sets a worked solution apart from a direct one, and is otherwise free.
+A share of the examples keeps its trace (*worked*), the rest answers at once (*direct*), and a share of the batch may be replayed
+from another task against forgetting; all are counted out in every batch, not drawn, so that the mixture is exact. The probe
+asks how often the worked branch ends right on dev problems: every completion is made to start with the first token that sets
+a worked solution apart from a direct one, and is otherwise sampled freely at T = 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
 from earnest.data.select import Order
 from earnest.engines.base import EngineSession
 from earnest.errors import DataError
+from earnest.prompts.base import Prompt
 from earnest.tasks.base import Task
 from earnest.train.loop import Source, Work
 from earnest.types import Json, Problem, Sampling, Solution
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Pair: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class Pool:
+    """Gold solutions of one task in a seeded order, as (prompt ids, completion ids). Its place is what a checkpoint saves."""
+
+    def __init__(self, task: Task, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, seed: int, context: int) -> None:
+        self.task, self.prompt, self.tokenizer, self.context = task, prompt, tokenizer, context
+        self.problems = task.problems("train")
+        self.order = Order(len(self.problems), seed)
+        self.overlong = 0
+
+    def take(self, count: int, *, worked: bool) -> list[Pair]:
+        """The next `count` examples that fit the context. Raises DataError if none does."""
+        pairs: list[Pair] = []
+        misses = 0
+        while len(pairs) < count:
+            pair = self._pair(self.problems[self.order.take(1)[0]], worked=worked)
+            misses = 0 if pair is not None else misses + 1
+            pairs += [pair] if pair is not None else []
+            if misses > len(self.problems):
+                raise DataError(
+                    "no training example fits", where=f"task {self.task.name}",
+                    why=f"each has no solution or is longer than the {self.context} tokens of the context",
+                    remedy="shorter examples, or a model with a longer context",
+                )  # fmt: skip
+        return pairs
+
+    def _pair(self, problem: Problem, *, worked: bool) -> Pair | None:
+        solution = self.task.gold(problem)
+        if solution is None:
+            return None
+        rendered = self.prompt.render(problem, self.tokenizer)
+        shown = solution if worked else Solution("", solution.answer)
+        completion = self.prompt.complete(shown, rendered, self.tokenizer)
+        if len(rendered.ids) + len(completion) > self.context:
+            self.overlong += 1
+            return None
+        return rendered.ids, completion
+
+    def state_dict(self) -> dict[str, Json]:
+        return {"position": self.order.position, "overlong": self.overlong}
+
+    def load_state_dict(self, state: Json) -> None:
+        assert isinstance(state, Mapping)
+        position, overlong = state["position"], state["overlong"]
+        assert isinstance(position, int) and isinstance(overlong, int)
+        self.order.position, self.overlong = position, overlong
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,75 +89,50 @@ class Probe:
 
 
 class Demonstrations(Source):
-    """Batches of gold solutions in a seeded order."""
+    """Batches of gold solutions: so many worked, so many direct, so many replayed."""
 
     shown = ("loss", "grad_norm", "dev/worked_accuracy")
 
     def __init__(
-        self, task: Task, roller: Roller, *, batch_size: int, worked_share: float, seed: int, context: int,
-        probe: Probe | None,
+        self, pool: Pool, *, batch_size: int, worked_share: float = 1.0, replay: Pool | None = None,
+        replay_share: float = 0.0, probe: Probe | None = None,
     ) -> None:  # fmt: skip
-        self.task, self.roller, self.batch_size, self.context, self.probe = task, roller, batch_size, context, probe
-        self.worked = round(batch_size * worked_share)
-        self.problems = task.problems("train")
-        self.order = Order(len(self.problems), seed)
-        self.overlong = 0
+        assert (replay is None) == (replay_share == 0.0)
+        self.pool, self.replay, self.probe = pool, replay, probe
+        self.replayed = round(batch_size * replay_share)
+        self.worked = round((batch_size - self.replayed) * worked_share)
+        self.direct = batch_size - self.replayed - self.worked
 
     def work(self, step: int) -> Work:
-        pairs: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-        misses = 0
-        while len(pairs) < self.batch_size:
-            problem = self.problems[self.order.take(1)[0]]
-            pair = self._pair(problem, worked=len(pairs) < self.worked)
-            if pair is not None:
-                pairs.append(pair)
-                continue
-            misses += 1
-            if misses > 10 * len(self.problems):
-                raise DataError(
-                    "no training example fits", where=f"task {self.task.name}",
-                    why=f"each has no solution or is longer than the {self.context} tokens of the context",
-                    remedy="shorter examples, or a model with a longer context",
-                )  # fmt: skip
-        return Work(demonstrations(pairs), {"data/overlong": float(self.overlong)})
+        pairs = self.pool.take(self.worked, worked=True) + self.pool.take(self.direct, worked=False)
+        if self.replay is not None:
+            pairs += self.replay.take(self.replayed, worked=True)
+        return Work(demonstrations(pairs), {"data/overlong": float(self.pool.overlong)})
 
     def after(self, step: int) -> Mapping[str, float]:
         if self.probe is None or (step + 1) % self.probe.every:
             return {}
-        return {"dev/worked_accuracy": worked_accuracy(self.probe, self.task)}
+        return {"dev/worked_accuracy": worked_accuracy(self.probe, self.pool.task)}
 
     def is_done(self, row: Mapping[str, float]) -> bool:
         reached = row.get("dev/worked_accuracy")
         target = self.probe.target if self.probe is not None else None
         return reached is not None and target is not None and reached >= target
 
-    def _pair(self, problem: Problem, *, worked: bool) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        solution = self.task.gold(problem)
-        if solution is None:
-            return None
-        shown = solution if worked else Solution("", solution.answer)
-        prompt, tokenizer = self.roller.prompt, self.roller.tokenizer
-        rendered = prompt.render(problem, tokenizer)
-        completion = prompt.complete(shown, rendered, tokenizer)
-        if len(rendered.ids) + len(completion) > self.context:
-            self.overlong += 1
-            return None
-        return rendered.ids, completion
-
     def state_dict(self) -> dict[str, Json]:
-        return {"position": self.order.position, "overlong": self.overlong}
+        return {"pool": self.pool.state_dict(), "replay": self.replay.state_dict() if self.replay else None}
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
-        position, overlong = state["position"], state["overlong"]
-        assert isinstance(position, int) and isinstance(overlong, int)
-        self.order.position, self.overlong = position, overlong
+        self.pool.load_state_dict(state["pool"])
+        if self.replay is not None:
+            self.replay.load_state_dict(state["replay"])
 
 
 def worked_accuracy(probe: Probe, task: Task) -> float:
-    """Greedy pass rate on dev problems when the first step towards a worked solution is given."""
+    """Pass rate at T = 1 on dev problems when the first step towards a worked solution is given."""
     collected = probe.roller.collect(
         probe.problems, probe.engine, n=1, seed=probe.seed,
-        sampling=Sampling(temperature=0.0, max_tokens=probe.max_tokens),
+        sampling=Sampling(temperature=1.0, max_tokens=probe.max_tokens),
         forced=[_first_step(problem, task, probe.roller) for problem in probe.problems],
     )  # fmt: skip
     verdicts = [r.verdict for group in collected.groups for r in group.rollouts]

@@ -3,7 +3,7 @@
 In order of strength: the last `\\boxed{}` or `\\fbox{}`, the last `<answer>` tag, the last `#### x` line, the last "answer is"
 or "Answer:". Several answers are no answer: side by side (with nothing but a restatement between them), joined as
 alternatives, more than three of them, or contradicted by what follows. A later answer replaces an earlier one only where text
-between the two says more than that. A box or tag that never closes, or that is empty, commits to nothing.
+between the two says more than that. A box or tag that never closes commits to nothing.
 
 What "different" means is the caller's: it gives a key for a candidate's text. One pass over the text, linear.
 """
@@ -11,6 +11,7 @@ What "different" means is the caller's: it gives a key for a candidate's text. O
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def find(text: str) -> list[Candidate] | Uncommitted:
     if marked:
         return marked
     if "####" in text:
-        lines = [Candidate(m[1], m.start(), m.end()) for m in _HASHES.finditer(text)]
+        lines = _hashes(text)
         if lines:
             return lines
     return _phrases(text)
@@ -57,11 +58,11 @@ def find_marked(text: str) -> list[Candidate] | Uncommitted:
     return _tags(text) if "<answer>" in text else []
 
 
-def settle(text: str, candidates: Sequence[Candidate], key: Callable[[str], Hashable | None]) -> Candidate | Uncommitted:
+def settle(
+    text: str, candidates: Sequence[Candidate], key: Callable[[str], Hashable | None]
+) -> Candidate | Uncommitted:
     """The last candidate, if it stands alone or replaces the others. `key`: equal for equal answers, None for no answer."""
     last = candidates[-1]
-    if not last.text.strip():
-        return Uncommitted("an empty answer")
     several = Uncommitted("several different answers")
     if _ALTERNATIVE.match(text, last.end):
         return several
@@ -82,8 +83,8 @@ def is_contradicted(text: str, answer: Candidate, key: Callable[[str], Hashable 
     if not after or after.isspace():
         return False
     lines = [line for line in after[:MAX_CANDIDATE].splitlines()[1:] if line.strip()][:_LINES_AFTER]
-    marked = [m[1] for m in _HASHES.finditer(after)][-1:] + [c.text for c in _phrases(after)[-1:]]
-    keys = {key(rest) for rest in (*lines, *marked)} - {None}
+    marked = [*_hashes(after)[-1:], *_phrases(after)[-1:]]
+    keys = {key(rest) for rest in (*lines, *(c.text for c in marked))} - {None}
     return bool(keys and keys != {key(answer.text)})
 
 
@@ -130,17 +131,22 @@ def _tags(text: str) -> list[Candidate] | Uncommitted:
 
 
 _HASHES = re.compile(r"^[ \t]{0,8}####[ \t]{0,8}([^\sA-Za-z#].{0,4200})", re.MULTILINE)
-_PHRASE = re.compile(r"\banswers?[ *_]{0,4}(?:is\b[ *_]{0,4}:?|[:=：])|^[ *_]{0,4}A[ *_]{0,4}:", re.IGNORECASE | re.MULTILINE)
+_PHRASE = re.compile(
+    r"\banswers?[ *_]{0,4}(?:is\b[ *_]{0,4}:?|[:=：])|^[ *_]{0,4}A[ *_]{0,4}:", re.IGNORECASE | re.MULTILINE
+)
 _BLANK = re.compile(r"[\s*_]*+")
 _SENTENCE = re.compile(r"\.(?=\s)")
 
 
+def _hashes(text: str) -> list[Candidate]:
+    marks = deque(_HASHES.finditer(text), maxlen=MAX_CONSIDERED)
+    return [Candidate(m[1], m.start(), m.end()) for m in marks]
+
+
 def _phrases(text: str) -> list[Candidate]:
-    marks = list(_PHRASE.finditer(text))
-    if not marks:
-        return []
-    ends = [m.start() for m in marks[1:]] + [len(text)]
-    return [_phrase(text, m, end) for m, end in zip(marks, ends, strict=True)][-MAX_CONSIDERED:]
+    marks = deque(_PHRASE.finditer(text), maxlen=MAX_CONSIDERED)
+    ends = [*(m.start() for m in marks), len(text)][1:]
+    return [_phrase(text, m, end) for m, end in zip(marks, ends, strict=True)] if marks else []
 
 
 def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
@@ -157,9 +163,12 @@ def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
 
 _WORD = re.compile(r"[^\W\d_]+")
 _HEDGES = frozenset(["or", "alternatively", "either", "maybe", "perhaps", "possibly", "might", "could"])
-_RESTATING = frozenset(
-    ["a", "an", "the", "my", "final", "answer", "answers", "is", "are", "so", "and", "also", "it", "be", "may", "possible", "candidate", "candidates", "option", "options", "another", "other", "guess", "guesses", "try", "attempt", "therefore", "thus", "hence", "result", "value", "equals", "then", "boxed", "fbox", "text", "mathbf", "mathrm", "next", "second", "third", "i", "say", "box", "can", "we"]
-)
+_RESTATING_WORDS = """
+    a an the my final answer answers is are so and also it be may possible candidate candidates option options another
+    other guess guesses try attempt therefore thus hence result value equals then boxed fbox text mathbf mathrm next
+    second third i say box can we
+"""
+_RESTATING = frozenset(_RESTATING_WORDS.split())
 LONG_GAP = 200
 
 

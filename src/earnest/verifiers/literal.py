@@ -15,11 +15,12 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
+from earnest.verifiers.units import MONEY, Refused, Suffix, read_suffix
+
 MAX_CHARS = 4096
 MAX_DIGITS = 256
 MAX_NESTING = 64
 MAX_BITS = 4096
-MAX_UNIT_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,6 @@ class Literal:
     currency: str = ""
     unit: tuple[str, ...] = ()  # the words after the number, lower case
     evaluated: bool = True  # False: a power, or a fraction that can still be reduced
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a text is not one number. limit: it is too large to look at."""
-
-    reason: str
-    limit: bool = False
 
 
 def read(text: str, *, max_digits: int = MAX_DIGITS, max_chars: int = MAX_CHARS) -> Literal | Refused:
@@ -53,7 +46,7 @@ def read(text: str, *, max_digits: int = MAX_DIGITS, max_chars: int = MAX_CHARS)
     part = match.groupdict(default="")
     if len(plain) > max_digits and sum(len(part[name]) for name in _DIGITS) > max_digits:
         return Refused("too many digits", limit=True)
-    suffix = _suffix(part["rest"])
+    suffix = read_suffix(part["rest"])
     if isinstance(suffix, Refused):
         return suffix
     return _literal(part, suffix)
@@ -81,11 +74,10 @@ for _code in (*range(0xBC, 0xBF), *range(0x2150, 0x215F)):  # vulgar fractions: 
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 
-_WHOLE = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})++(?!,?[0-9])|[0-9]{{1,3}}(?:{_THIN}[0-9]{{3}})++(?!{_THIN}?[0-9])|[0-9]++"
-_MONEY = "[$€£¥₹]"
+_WHOLE = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})++|[0-9]{{1,3}}(?:{_THIN}[0-9]{{3}})++|[0-9]++"
 _LITERAL = re.compile(
     rf"""(?:[A-Za-z]{{1,16}}+(?:_[0-9A-Za-z])?+[ ]*+=[ ]*+)?+
-    (?P<sign>[+-]?)[ ]*+(?P<money>{_MONEY}?)[ ]*+(?P<inner>[+-]?)
+    (?P<sign>[+-]?)[ ]*+(?P<money>[{MONEY}]?)[ ]*+(?P<inner>[+-]?)
     (?P<whole>{_WHOLE})?+
     (?:\.(?P<decimals>[0-9]*+)(?:\((?P<repeat>[0-9]++)\))?+)?+
     (?:[ ]?/[ ]?(?P<under>{_WHOLE})
@@ -110,7 +102,10 @@ _LATEX: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\(?:times|cdot)(?![A-Za-z])", "×"),
         (r"\\(?:textcolor|color) ?\{[A-Za-z]{1,20}\}", " "),
         (r"\\(?:displaystyle|textstyle|large|Large|bf|it|rm)(?![A-Za-z])", " "),
-        (r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:bf|it|rm|sf|tt|normal)|[mh]box|boldsymbol|bm|underline)(?= ?\{)", " "),
+        (
+            r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:bf|it|rm|sf|tt|normal)|[mh]box|boldsymbol|bm|underline)(?= ?\{)",
+            " ",
+        ),
         (r"\\(?:boxed|fbox)(?= ?\{[^}])", " "),
         (r"\\overline ?\{([0-9]+)\}", r"(\1) "),
         (
@@ -150,60 +145,7 @@ def _end(text: str) -> str:
     return text if text.endswith("..") else text.removesuffix(".").rstrip(_ENDS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Suffix:
-    factor: Fraction | int = 1
-    money: str = ""
-    unit: tuple[str, ...] = ()
-
-
-_NO_SUFFIX = _Suffix()
-_MULTIPLIERS = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_ATTACHED = frozenset(
-    ["mm", "cm", "m", "km", "in", "ft", "yd", "mi", "mg", "g", "kg", "oz", "lb", "lbs", "ml", "mL", "l", "L", "s", "sec", "ms", "min", "h", "hr", "hrs", "kmh", "mph", "kph", "c", "C", "F", "J", "W", "V", "A", "N", "Hz", "am", "pm", "USD", "EUR", "GBP"]
-)
-_REFUSED_WORDS = frozenset(
-    ["or", "and", "to", "but", "not", "no", "nor", "nope", "never", "if", "when", "either", "neither", "between", "vs", "versus", "plus", "minus", "add", "added", "subtract", "subtracted", "times", "multiplied", "divided", "over", "squared", "cubed", "raised", "power", "root", "sqrt", "mod", "modulo", "pi", "tau", "log", "ln", "exp", "sin", "cos", "tan", "inf", "infinity", "factorial", "choose", "base", "half", "halves", "third", "thirds", "quarter", "quarters", "point", "is", "are", "was", "were", "isn", "be", "been", "equals", "equal", "approx", "approximately", "about", "around", "roughly", "less", "more", "fewer", "than", "least", "most", "greater", "above", "below", "under", "maximum", "minimum", "up", "wrong", "incorrect", "false", "maybe", "perhaps", "possibly", "alternatively", "mil", "mln", "mn", "bn", "tn", "k", "thousandth", "thousandths", "hundredth", "hundredths", "tenth", "tenths", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "zero", "squareroot", "percent", "percentage", "pct"]
-) | _MULTIPLIERS.keys()
-_SPLIT = re.compile(r"[ /'’.-]+")
-_POWER_OF_UNIT = re.compile(r"(?<=[A-Za-z]) ?\^[23](?![0-9])")
-
-
-def _suffix(rest: str) -> _Suffix | Refused:
-    """What may follow the digits: per cent, degrees, currency, a multiplier, words for a unit."""
-    if not rest or rest.isspace():
-        return _NO_SUFFIX
-    attached = rest[0] not in " /"
-    rest = rest.strip()
-    money = ""
-    factor: Fraction | int = 1
-    if rest[0] == "%":
-        factor, rest, attached = Fraction(1, 100), rest[1:].strip(), False
-    elif rest[0] == "°":
-        rest, attached = rest[1:].strip(), False
-    elif rest[0] in "$€£¥₹":
-        money, rest, attached = rest[0], rest[1:].strip(), False
-    words = [word for word in _SPLIT.split(_POWER_OF_UNIT.sub("", rest)) if word]
-    if attached and (not words or not rest.startswith(words[0]) or words[0] not in _ATTACHED):
-        return Refused("not one number")
-    if factor == 1 and words:
-        first = words[0].lower()
-        if first in ("percent", "pct") or (first == "per" and words[1:2] == ["cent"]):
-            factor, words = Fraction(1, 100), words[1 + (first == "per") :]
-        elif first in _MULTIPLIERS:
-            factor, words = _MULTIPLIERS[first], words[1:]
-    if len(words) > MAX_UNIT_WORDS or not all(_is_unit(word) for word in words):
-        return Refused("more than one number with its unit")
-    return _Suffix(factor, money, tuple(word.lower() for word in words))
-
-
-def _is_unit(word: str) -> bool:
-    if len(word) == 1 and word.isascii():
-        return word in _ATTACHED or word == "a"
-    return word.isalpha() and word.lower() not in _REFUSED_WORDS and not any(c.isnumeric() for c in word)
-
-
-def _literal(part: dict[str, str], suffix: _Suffix) -> Literal | Refused:
+def _literal(part: dict[str, str], suffix: Suffix) -> Literal | Refused:
     whole, decimals, repeat = part["whole"].replace(",", "").replace(_THIN, ""), part["decimals"], part["repeat"]
     if not (whole or decimals or repeat) or (part["sign"] and part["inner"]) or (part["money"] and suffix.money):
         return Refused("not one number")

@@ -18,7 +18,8 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
-from earnest.verifiers.literal import Literal, Refused
+from earnest.verifiers.literal import Literal
+from earnest.verifiers.units import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 _SHORT = 64

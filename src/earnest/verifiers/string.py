@@ -22,7 +22,9 @@ MAX_CHARS = 4096
 
 _QUOTES = " \t\r\n\"'`“”‘’«»„"
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\{([^{}]*)\}")
-_LINE = re.compile(r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(
+    r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}", re.IGNORECASE | re.MULTILINE
+)
 
 
 class String(Verifier):

@@ -1,0 +1,60 @@
+"""The report's pages, index.html and report.md, from the same sections.
+
+A model's text is hostile: in HTML every value is escaped (autoescape), in Markdown it is either in a fence that it cannot
+close or escaped to one line. In both, characters that would not show are written out. The page needs no network and no
+script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from earnest.evaluate import text
+from earnest.evaluate.figures import Figure, inline
+from earnest.evaluate.views import page
+
+if TYPE_CHECKING:
+    from earnest.evaluate.report import Report
+
+
+class Safe(str):
+    """Markdown that is already escaped."""
+
+
+def html(report: Report, figures: Sequence[Figure]) -> str:
+    """One self-contained page."""
+    environment = _environment(autoescape=True, finalize=_visible_value)
+    environment.filters["svg"] = lambda figure: Markup(inline(figure))
+    return environment.get_template("report.html.j2").render(page=page(report, figures))
+
+
+def markdown(report: Report, figures: Sequence[Figure]) -> str:
+    """The same in Markdown, with figures as links."""
+    environment = _environment(autoescape=False, finalize=_markdown_value)
+    environment.filters["escaped"] = Safe
+    environment.filters["fenced"] = lambda value: Safe(text.fenced(value))
+    return environment.get_template("report.md.j2").render(page=page(report, figures))
+
+
+def _environment(*, autoescape: bool, finalize: Any) -> Environment:
+    return Environment(
+        loader=PackageLoader("earnest.evaluate"),
+        autoescape=autoescape,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _visible_value(value: Any) -> Any:
+    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _markdown_value(value: Any) -> Any:
+    return text.markdown(value) if isinstance(value, str) and not isinstance(value, Safe) else value

@@ -1,0 +1,139 @@
+"""What every verifier must keep to, and the public adversarial cases for those there are.
+
+A new file in `verifiers/` is tested by being there. The adversarial cases are a file beside the data sets; a verdict that differs
+from theirs is either a fault or stands, with its reason, in agreed_exceptions.json (conventions only).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earnest import component
+from earnest.types import Status
+from earnest.verifiers.base import Verifier
+from earnest.verifiers.number import Number
+from earnest.verifiers.string import String
+from grading import grade, make_item
+
+SAMPLE_GOLDS = ["42", "Paris", "x^2+1", "A"]
+AGREED = {
+    case["id"]: case for case in json.loads((Path(__file__).parent / "agreed_exceptions.json").read_text("utf-8"))
+}
+DOMAINS: dict[str, Verifier] = {"math": Number(), "string": String()}
+PIECES = (
+    "\\boxed{ } { \\frac <answer> </answer> <think> </think> #### Answer: 1 3 05 . , - / ^ % $ \\ or ² ½ ( ) e "
+    "\\text{ \\overline{ \u200b"
+)
+ANYTHING = st.one_of(
+    st.text(max_size=200), st.lists(st.sampled_from([*PIECES.split(), " ", "\n"]), max_size=40).map("".join)
+)
+
+
+@pytest.fixture(params=component.names("verifier"))
+def verifier(request: pytest.FixtureRequest) -> Verifier:
+    return component.build("verifier", request.param)
+
+
+def gold_for(verifier: Verifier) -> str:
+    readable = [gold for gold in SAMPLE_GOLDS if verifier.check_gold(gold) is None]
+    if not readable:
+        pytest.skip("grades no plain text: has tests of its own")
+    return readable[0]
+
+
+def test_the_gold_itself_is_right_and_another_answer_is_wrong(verifier: Verifier) -> None:
+    gold = gold_for(verifier)
+    for text in (gold, f"<think>so</think>\n{gold}", f"\\boxed{{{gold}}}"):
+        assert grade(verifier, text, gold).correct, text
+    assert grade(verifier, f"{gold}7", gold).correct is False
+
+
+def test_nothing_is_no_answer_and_a_cut_is_truncated(verifier: Verifier) -> None:
+    gold = gold_for(verifier)
+    for text in ("", " \n", f"<think>{gold}"):
+        assert grade(verifier, text, gold).status is Status.NO_ANSWER, text
+    assert grade(verifier, gold, gold, truncated=True).status is Status.TRUNCATED
+
+
+def test_a_gold_that_cannot_be_read_is_an_error_and_no_zero(verifier: Verifier) -> None:
+    assert verifier.check_gold("") is not None
+    for gold in ("", None):
+        verdict = grade(verifier, "42", gold)
+        assert verdict.status is Status.ERROR and verdict.correct is None and verdict.score is None
+
+
+def test_one_verdict_per_item_in_order_from_any_thread(verifier: Verifier) -> None:
+    gold = gold_for(verifier)
+    items = [make_item(text, gold) for text in (gold, "", gold + "7", f"<think>{gold}", gold) * 20]
+    expected = verifier.judge(items)
+    assert [v.correct for v in expected[:5]] == [True, False, False, False, True]
+    with ThreadPoolExecutor(4) as pool:
+        for verdicts in pool.map(verifier.judge, [items] * 8):
+            assert verdicts == expected
+    assert verifier.judge([]) == []
+
+
+def test_it_survives_its_own_serialisation(verifier: Verifier) -> None:
+    assert component.build("verifier", verifier.model_dump()) == verifier
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(ANYTHING)
+def test_random_text_breaks_nothing_and_earns_nothing(text: str) -> None:
+    (number,) = Number().judge([make_item(text, "842")])
+    assert "8" in text or number.correct is False, (text, number)
+    (string,) = String().judge([make_item(text, "Zanzibar")])
+    assert "anzibar" in text.casefold() or string.correct is False, (text, string)
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(ANYTHING)
+def test_random_gold_is_read_or_refused(gold: str) -> None:
+    for verifier in DOMAINS.values():
+        verdict = grade(verifier, "1", gold)
+        assert (verdict.status is Status.ERROR) == (verifier.check_gold(gold) is not None)
+
+
+def adversarial() -> list[dict[str, object]]:
+    """The public cases of domains that a verifier here can grade; empty without the data."""
+    root = os.environ.get("EARNEST_DATA")
+    file = Path(root).parent / "verify" / "cases.jsonl" if root else None
+    if file is None or not file.is_file():
+        return []
+    cases = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    return [
+        case
+        for case in cases
+        if case["domain"] in DOMAINS
+        and isinstance(case["gold"], str)
+        and DOMAINS[case["domain"]].check_gold(case["gold"]) is None
+    ]
+
+
+@pytest.mark.skipif(not adversarial(), reason="EARNEST_DATA is not set, or has no adversarial cases beside it")
+def test_the_adversarial_cases_are_graded_as_agreed() -> None:
+    cases = adversarial()
+    assert len(cases) >= 60
+    ids = {str(case["id"]) for case in cases}
+    false_pass, false_reject, slow = [], [], []
+    for case in cases:
+        start = perf_counter()
+        verdict = grade(DOMAINS[str(case["domain"])], str(case["response"]), str(case["gold"]))
+        if perf_counter() - start > 2:
+            slow.append(case["id"])
+        if case["id"] in AGREED:
+            assert case["tag"] == "policy", f"{case['id']} is no convention"
+        elif verdict.correct and not case["expect"]:
+            false_pass.append(case["id"])
+        elif not verdict.correct and case["expect"]:
+            false_reject.append(case["id"])
+    assert (false_pass, false_reject, slow) == ([], [], [])
+    assert AGREED.keys() <= ids, "agreed_exceptions.json names a case that is not graded"

@@ -1,0 +1,90 @@
+"""The string verifier, rule by rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from earnest.types import Status
+from earnest.verifiers.string import String
+from grading import grade
+
+
+@pytest.mark.parametrize(
+    ("response", "gold"),
+    [
+        ("Paris", "paris"),
+        (" 'Paris.' ", "Paris"),
+        ("Paris!", "Paris"),
+        ("St. Louis", "st. louis"),
+        ("etc", "etc."),
+        ("etc.", "etc."),
+        ("e\u0301tude", "étude"),
+        ("STRASSE", "straße"),
+        ("C++", "c++"),
+        ("-5", "-5"),
+        ("Answer: Paris", "Paris"),
+        ("**Final answer:** Paris", "Paris"),
+        ("I looked it up.\nAnswer:\nParis", "Paris"),
+        ("\\boxed{\\text{Paris}}", "Paris"),
+        ("<answer>\nParis\n</answer>", "Paris"),
+        ("London it is not. <answer>Paris</answer> It is the capital.", "Paris"),
+        ("<think>London?</think>\nParis", "Paris"),
+        ("?", "?"),
+    ],
+)
+def test_paid(response: str, gold: str) -> None:
+    assert grade(String(), response, gold).correct
+
+
+@pytest.mark.parametrize(
+    ("response", "gold"),
+    [
+        ("It is Paris", "Paris"),
+        ("Paris, London", "Paris"),
+        ("Parisian", "Paris"),
+        ("no", "know"),
+        ("C++", "C#"),
+        ("C", "C++"),
+        ("5", "-5"),
+        ("5", "5!"),
+        ("5", "5%"),
+        ("a b", "ab"),
+        ("Answer: Paris or London", "Paris"),
+        ("Answer: London\nAnswer: Paris", "Paris"),
+        ("\\boxed{London}, \\boxed{Paris}", "Paris"),
+        ("<answer>London</answer><answer>Paris</answer>", "Paris"),
+        ("<answer>Paris</answer> or London", "Paris"),
+        ("x²", "x2"),
+    ],
+)
+def test_not_paid(response: str, gold: str) -> None:
+    assert grade(String(), response, gold).correct is False
+
+
+@pytest.mark.parametrize(
+    ("response", "gold", "status"),
+    [
+        ("London", "Paris", Status.OK),
+        (" \n", "Paris", Status.NO_ANSWER),
+        ("Answer:", "Paris", Status.NO_ANSWER),
+        ("<answer>Paris", "Paris", Status.NO_ANSWER),
+        ("\\boxed{Paris", "Paris", Status.NO_ANSWER),
+        ("<think>Paris", "Paris", Status.NO_ANSWER),
+        ("x" * 10_000, "Paris", Status.LIMIT),
+        ("Paris", "", Status.ERROR),
+        ("", " ", Status.ERROR),
+        ("Paris", None, Status.ERROR),
+    ],
+)
+def test_status(response: str, gold: str | None, status: Status) -> None:
+    assert grade(String(), response, gold).status is status
+    assert (String().check_gold(gold or "") is not None) == (status is Status.ERROR)
+
+
+def test_case_can_matter() -> None:
+    assert grade(String(case_sensitive=True), "Paris", "Paris").correct
+    assert not grade(String(case_sensitive=True), "paris", "Paris").correct
+
+
+def test_what_was_cut_is_truncated() -> None:
+    assert grade(String(), "Paris", "Paris", truncated=True).status is Status.TRUNCATED
