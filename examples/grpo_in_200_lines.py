@@ -1,14 +1,14 @@
-"""Group relative policy optimisation, from a blank model to a reasoning one, in one file that reads from top to bottom.
+"""Group relative policy optimisation, from a blank model to a reasoning one, in one file to be read from top to bottom.
 
 The task is a chain of sums modulo 10: `3+7+2+9=` has the answer 1. A model may answer at once (`>1.`) or write its steps
-first (`0,2,1>1.`). Supervised fine-tuning teaches both: the steps reliably, the leap not at all (a guess among ten
-digits), and it shows the leap three times as often. So the fine-tuned model mostly guesses. Reinforcement learning sees only right
-or wrong, and finds out that writing the steps pays.
+first (`7=0,2=2,9=1>1.`: add 7, the sum is 0; add 2, it is 2; add 9, it is 1). Supervised fine-tuning teaches the steps until
+they are reliable and then shows the leap three times as often, so that the model mostly leaps, and guesses one digit of ten.
+Reinforcement learning is told only right or wrong, and finds out that writing the steps pays.
 
-    python examples/grpo_in_200_lines.py          about a minute on one CPU core
+    python examples/grpo_in_200_lines.py          less than a minute on one CPU core
 
-What is left out on purpose: several updates per batch of rollouts (so the ratio is 1 and the clip idle), a KL to a reference
-model, a key-value cache, and every safeguard against measuring wrongly.
+Left out on purpose: several updates per batch of rollouts (the ratio is 1 and the clip idle), a KL to a reference model, a
+key-value cache, and every safeguard against measuring wrongly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 SYMBOLS = "_0123456789+=,>."  # "_" pads, "." ends a completion
 PAD, END = SYMBOLS.index("_"), SYMBOLS.index(".")
 TERMS = 4  # digits in a chain
-PROMPT_LENGTH, MAX_NEW = 2 * TERMS, 2 * (TERMS - 1) + 3  # the longest right completion, and one token to spare
+PROMPT_LENGTH, MAX_NEW = 2 * TERMS, 4 * (TERMS - 1) + 3  # the longest right completion, and one token to spare
 
 
 def encode(text: str) -> list[int]:
@@ -56,8 +56,8 @@ def prompt(digits: list[int]) -> list[int]:
 
 
 def demonstration(digits: list[int], worked: bool) -> list[int]:
-    sums = [sum(digits[:n]) % 10 for n in range(2, TERMS + 1)]
-    return encode((",".join(map(str, sums)) if worked else "") + f">{sums[-1]}.")
+    steps = [f"{digits[n]}={sum(digits[: n + 1]) % 10}" for n in range(1, TERMS)]
+    return encode((",".join(steps) if worked else "") + f">{sum(digits) % 10}.")
 
 
 def reward(digits: list[int], completion: list[int]) -> float:
@@ -74,13 +74,15 @@ def make_model(seed: int) -> LlamaForCausalLM:
     torch.manual_seed(seed)
     return LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=len(SYMBOLS), hidden_size=64, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4,
-            max_position_embeddings=PROMPT_LENGTH + MAX_NEW, tie_word_embeddings=True, attention_dropout=0.0,
+            vocab_size=len(SYMBOLS), hidden_size=64, intermediate_size=192, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=PROMPT_LENGTH + MAX_NEW, tie_word_embeddings=True, initializer_range=0.1,
         )
     )  # fmt: skip
 
 
-def completion_logprobs(model: torch.nn.Module, prompts: list[list[int]], completions: list[list[int]]) -> tuple[Tensor, Tensor]:
+def completion_logprobs(
+    model: torch.nn.Module, prompts: list[list[int]], completions: list[list[int]]
+) -> tuple[Tensor, Tensor]:
     """(B, L) log-probs of the completions' tokens, 0 in the padding, and the (B, L) mask. The end token is inside."""
     width = max(len(p) + len(c) for p, c in zip(prompts, completions, strict=True))
     ids = torch.full((len(prompts), width), PAD)
@@ -120,11 +122,12 @@ def advantages(rewards: Tensor, group_size: int) -> Tensor:
     return torch.where(std > 1e-6, centered / std.clamp(min=1e-6), 0.0).flatten()
 
 
-def grpo_loss(logp: Tensor, old_logp: Tensor, mask: Tensor, adv: Tensor, clip_low: float = 0.2, clip_high: float = 0.28) -> Tensor:
-    """- sum_it min(rho A, clip(rho, 1 - clip_low, 1 + clip_high) A) / number of tokens, with rho = pi / pi_old per token."""
-    ratio = (logp - old_logp).exp()
-    a = adv[:, None]
-    surrogate = torch.minimum(ratio * a, ratio.clamp(1 - clip_low, 1 + clip_high) * a)
+def grpo_loss(
+    logp: Tensor, old_logp: Tensor, mask: Tensor, adv: Tensor, low: float = 0.2, high: float = 0.28
+) -> Tensor:
+    """-sum_it min(rho A, clip(rho, 1 - low, 1 + high) A) / number of tokens, with rho = pi / pi_old of each token."""
+    ratio, a = (logp - old_logp).exp(), adv[:, None]
+    surrogate = torch.minimum(ratio * a, ratio.clamp(1 - low, 1 + high) * a)
     return -(surrogate * mask).sum() / mask.sum()
 
 
@@ -141,29 +144,34 @@ def grpo_gradient(
 # ------------------------------------------------------------------ supervised fine-tuning, then reinforcement learning
 
 
-def fine_tune(model: torch.nn.Module, rng: random.Random, steps: int, worked_share: float, lr: float) -> None:
+def fine_tune(model: torch.nn.Module, rng: random.Random, steps: int, worked: float, lr: float, enough: float) -> None:
+    """At most `steps` steps on demonstrations, a share `worked` of them with steps; ends at a running loss of `enough`."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
+    running = 1.0
     for step in range(steps):
-        optimizer.param_groups[0]["lr"] = lr * min(1.0, (step + 1) / 40, (steps - step) / (0.2 * steps))
+        optimizer.param_groups[0]["lr"] = lr * min(1.0, (step + 1) / 40, (steps - step) / 100)
         problems = [make_problem(rng) for _ in range(64)]
-        texts = [demonstration(p, worked=rng.random() < worked_share) for p in problems]
+        texts = [demonstration(p, rng.random() < worked) for p in problems]
         logp, mask = completion_logprobs(model, [prompt(p) for p in problems], texts)
         loss = -logp.sum() / mask.sum()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        running = 0.9 * running + 0.1 * loss.item()
+        if running < enough:
+            break
 
 
-def reinforce(model: torch.nn.Module, rng: random.Random, steps: int, prompts_per_step: int, group_size: int, lr: float) -> None:
+def reinforce(model: torch.nn.Module, rng: random.Random, steps: int, prompts: int, group_size: int, lr: float) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
     for step in range(steps):
-        problems = [p for p in (make_problem(rng) for _ in range(prompts_per_step)) for _ in range(group_size)]
-        prompts = [prompt(p) for p in problems]
-        completions = sample(model, prompts)
+        problems = [p for p in (make_problem(rng) for _ in range(prompts)) for _ in range(group_size)]
+        questions = [prompt(p) for p in problems]
+        completions = sample(model, questions)
         rewards = torch.tensor([reward(p, c) for p, c in zip(problems, completions, strict=True)])
         if (advantages(rewards, group_size) != 0).any():  # Adam would take a step of full size on a gradient of zero
-            for name, gradient in grpo_gradient(model, prompts, completions, rewards, group_size).items():
+            for name, gradient in grpo_gradient(model, questions, completions, rewards, group_size).items():
                 model.get_parameter(name).grad = gradient
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -186,11 +194,11 @@ def main() -> None:
     args = parser.parse_args()
     start, rng, model = time.perf_counter(), random.Random(args.seed), make_model(args.seed)
 
-    fine_tune(model, rng, steps=500, worked_share=1.0, lr=3e-3)
-    fine_tune(model, rng, steps=100, worked_share=0.25, lr=1e-3)
+    fine_tune(model, rng, steps=1500, worked=1.0, lr=2e-3, enough=0.005)
+    fine_tune(model, rng, steps=120, worked=0.25, lr=1e-3, enough=0.0)
     for name in ("fine-tuned", "reinforced"):
         if name == "reinforced":
-            reinforce(model, rng, steps=40, prompts_per_step=16, group_size=8, lr=3e-4)
+            reinforce(model, rng, steps=40, prompts=16, group_size=8, lr=3e-4)
         print(f"{name}: sampled {evaluate(model, False):.3f}, greedy {evaluate(model, True):.3f}, ", end="")
         print(f"{time.perf_counter() - start:.0f} s")
 

@@ -168,7 +168,7 @@ def validate(cls: type[M], fields: Mapping[str, Any], context: BuildContext) -> 
             known = {info.alias or name for name, info in cls.model_fields.items()}
             raise KeyedConfigError(f"unknown key '{loc[-1]}'", path, remedy=nearest(str(loc[-1]), known)) from None
         why = f"got {first['input']!r}" if first["type"] != "missing" else ""
-        raise KeyedConfigError(first["msg"], path, why=why) from None
+        raise KeyedConfigError(first["msg"].removeprefix("Value error, "), path, why=why) from None
 
 
 def find(kind: str, name: str, context: BuildContext | None = None) -> type[Component]:

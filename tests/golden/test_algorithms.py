@@ -57,7 +57,7 @@ def sft_accumulation(i: Any, e: Any) -> None:
     micro = i["micro_batch_token_nll"]
     weight_N = reduce.token_mean(torch.tensor([len(m) for m in micro]), torch.tensor([True, True]))
     near(weight_N, [e["weight"]] * 2)
-    near(sum((w * t(m)).sum() for w, m in zip(weight_N, micro, strict=True)), e["mean"])
+    near(torch.stack([(w * t(m)).sum() for w, m in zip(weight_N, micro, strict=True)]).sum(), e["mean"])
 
 
 @checks("logprob.alignment")

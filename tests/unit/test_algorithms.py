@@ -79,7 +79,7 @@ def test_ppo_takes_the_critics_word_only_after_a_cut() -> None:
 def test_ppo_returns_are_taken_before_whitening() -> None:
     step, _ = knowing_step(LENGTHS)
     white, plain = PPO(whiten=True).credit(step), PPO(whiten=False).credit(step)
-    assert white.return_T is not None and plain.return_T is not None
+    assert white.return_T is not None and plain.return_T is not None and step.value_T is not None
     torch.testing.assert_close(white.return_T, plain.return_T)
     torch.testing.assert_close(plain.return_T, plain.advantage_T + step.value_T)
     assert white.advantage_T.mean().abs() < 1e-6 and abs(white.advantage_T.std(correction=0).item() - 1) < 1e-4

@@ -180,15 +180,14 @@ def test_eval(earnest: Any, monkeypatch: pytest.MonkeyPatch):
 
     def evaluate(model: str, **options: Any) -> api.EvalResult:
         seen.update(options, model=model)
-        return api.EvalResult(
-            model, "chain", {"pass_rate": {"value": 0.5, "ci95": (0.4, 0.6), "n": 8, "distinct": 2}}, {"ok": 8}
-        )
+        rate = {"value": 0.5, "ci95": (0.4, 0.6), "n": 8, "distinct": 2}
+        return api.EvalResult(model, "chain", "test", 1, {"sampled": rate}, {"sampled": {"ok": 8}})
 
     monkeypatch.setattr(api, "evaluate", evaluate)
     plain = earnest("eval", "m", "--task", "chain", "--k", "2", "--max-tokens", "9")
     assert plain.code == 0 and "0.500 [0.400, 0.600]" in plain.out
     assert (seen["model"], seen["task"], seen["k"], seen["max_tokens"], seen["split"]) == ("m", "chain", 2, 9, "test")
-    assert earnest("eval", "m", "--task", "chain", "--json").json["pass_rate"]["value"] == 0.5
+    assert earnest("eval", "m", "--task", "chain", "--json").json["rates"]["sampled"]["value"] == 0.5
 
 
 def test_list_shows_fields_with_type_default_and_doc(earnest: Any):

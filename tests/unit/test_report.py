@@ -15,12 +15,12 @@ from earnest.errors import DataError, RunDirError
 from earnest.evaluate.claim import decide
 from earnest.evaluate.report import build_report, write_report
 from earnest.types import Status
-from report_runs import Marks, RunOnDisk, record, records
+from report_runs import RunOnDisk, record, records
 
 LIVE = [{"step": 1, "pass_rate": 0.3, "frac_reward_zero_std": 0.25}, {"step": 2, "frac_reward_zero_std": 1.0}]
 
 
-def marks(share: float, problems: int = 60, k: int = 4, seed: int = 0) -> Marks:
+def marks(share: float, problems: int = 60, k: int = 4, seed: int = 0) -> list[list[bool]]:
     return (np.random.default_rng([seed, round(1000 * share)]).random((problems, k)) < share).tolist()
 
 
@@ -298,7 +298,7 @@ def test_drift_is_found_and_flagged(tmp_path: Path):
     assert found["headline"]["substrate_drift"]["name"] == "skill"
 
 
-@pytest.mark.parametrize(("base", "chance"), [(0.5, 0.5), (0.0, None), (0.3, 0.5)])
+@pytest.mark.parametrize(("base", "chance"), [(0.5, 0.46), (0.0, None), (0.3, 0.5)])
 def test_a_base_at_chance_cannot_show_drift(tmp_path: Path, base: float, chance: float | None):
     path = with_drift(tmp_path, base, 0.1, chance).finish()
     found = read(path)

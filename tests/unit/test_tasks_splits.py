@@ -87,7 +87,7 @@ def test_one_file_is_split_by_cluster():
 
 def test_a_file_of_its_own_is_kept_whole_and_its_twins_leave_training():
     texts = unlike(100)
-    free = [problem(f"{text} 5") for text in texts]
+    free = [problem(f"{text} 5") for text in texts] + [problem(f"{texts[0]} 6", "another answer")]
     test = [problem(f"{text} 6") for text in texts[:10]] + [problem("a question of its own")]
     corpus = divide({None: free, "test": test})
     assert corpus.splits["test"] == tuple(test)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from transformers import DynamicCache
 
-from earnest.engines._cache import growing_cache, reorder
 from earnest.engines._draw import Knobs, draw, uniforms
 from earnest.engines.base import EngineSession
 from earnest.errors import DataError
@@ -91,7 +91,7 @@ class _Chunk:
         self.policy, self.rows = policy, rows
         self.version = policy.version
         self.head = policy.head
-        self.cache = growing_cache(policy.module.config)
+        self.cache = DynamicCache(config=policy.module.config)
         self.lengths = [len(row.request.prompt_ids) for row in rows]
         self.width = max(self.lengths)
         room = policy.context_length
@@ -122,7 +122,7 @@ class _Chunk:
                 if not len(survivors):
                     return
                 if len(survivors) <= COMPACT * len(token_R):
-                    reorder(self.cache, survivors)
+                    self._keep(survivors)
                     live, token_R = live.select(survivors), token_R[survivors]
             hidden_R = self._decoder(token_R[:, None], live.pad_R, self.width + step + 1)
 
@@ -158,8 +158,12 @@ class _Chunk:
         pad_P = None if live.pad_R is None else live.pad_R[torch.tensor(list(first.values()), device=device)]
         hidden_P = self._decoder(ids_PL, pad_P, self.width)
         prompt_R = torch.tensor([place[row.request.prompt_ids] for row in self.rows], device=device)
-        reorder(self.cache, prompt_R)
+        self._keep(prompt_R)
         return hidden_P[prompt_R]
+
+    def _keep(self, index_R: Tensor) -> None:
+        """Row i of the cache becomes its old row index_R[i]; rows may be dropped and repeated."""
+        self.cache.reorder_cache(index_R)  # pyright: ignore[reportArgumentType]
 
     def _decoder(self, ids_RL: Tensor, pad_R: Tensor | None, end: int) -> Tensor:
         """The last hidden state (R, D) after ids_RL, whose last column is column `end` - 1 of the batch."""

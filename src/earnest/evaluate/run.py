@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earnest.component import digest
+from earnest.data.reading import read_tokens
 from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
 from earnest.data.store import to_json
@@ -20,7 +21,6 @@ from earnest.errors import DataError
 from earnest.models.base import Policy
 from earnest.runlog import AppendLog
 from earnest.seeding import derive
-from earnest.train.step import read_tokens
 from earnest.types import Problem, Record, Sampling, Split
 
 

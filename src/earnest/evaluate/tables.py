@@ -122,6 +122,6 @@ def _rate(found: Rate | None, *, scale: float = 100, strong: bool = False) -> Ce
 def plain_value(value: Json) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, float):
+    if value is None or isinstance(value, float):
         return text.number(value)
     return json.dumps(value, ensure_ascii=False)

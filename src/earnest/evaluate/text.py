@@ -80,7 +80,7 @@ def flops(value: float | None) -> str:
 
 
 def visible(text: str) -> str:
-    """Hidden characters as ⟨U+XXXX⟩, the ASCII controls as their pictures; newline and tab stay. No lone surrogates."""
+    """Hidden characters as ⟨U+XXXX⟩; newline and tab stay. No lone surrogate is left."""
     return "".join(_shown(character) for character in text)
 
 
@@ -114,10 +114,6 @@ def _shown(character: str) -> str:
     code = ord(character)
     if character in _KEPT or 0x20 <= code < 0x7F:
         return character
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
         return f"\u27e8U+{code:04X}\u27e9"
     return character

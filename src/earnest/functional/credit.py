@@ -19,11 +19,10 @@ def group_mean(reward_N: Tensor, group_N: Tensor) -> Tensor:
 
 
 def group_std(reward_N: Tensor, group_N: Tensor, *, ddof: int = 0) -> Tensor:
-    """(N,): sqrt(sum (r - mean)^2 / (n - ddof)) over each group's n graded rewards; 0 where n <= ddof."""
+    """(N,): sqrt(sum (r - mean)^2 / (n - ddof)) over each group's n graded rewards; 0 where n is 0 or 1."""
     count_N = _graded(reward_N, group_N)
     square_N = _centered(reward_N, group_N).square()
-    std_N = (_group_sum(square_N, group_N) / (count_N - ddof).clamp(min=1)).sqrt()
-    return std_N.where(count_N > ddof, 0.0).to(reward_N.dtype)
+    return (_group_sum(square_N, group_N) / (count_N - ddof).clamp(min=1)).sqrt().to(reward_N.dtype)
 
 
 def unequal(reward_N: Tensor, group_N: Tensor) -> Tensor:

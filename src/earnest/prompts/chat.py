@@ -138,5 +138,5 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
     text = _apply([Message("user", "?"), Message("assistant", _SENTINEL)], tokenizer, generate=False)
     _, found, after = text.rpartition(_SENTINEL)
     ids = encode(after.lstrip(), tokenizer) if found else ()
-    added: dict[str, int] = tokenizer.get_added_vocab()  # special tokens and ordinary ones that were added
-    return ids[0] if ids and ids[0] in {*tokenizer.all_special_ids, *added.values()} else None
+    added = tokenizer.added_tokens_decoder  # special tokens and ordinary ones that were added
+    return ids[0] if ids and ids[0] in {*tokenizer.all_special_ids, *added} else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from pydantic import BaseModel
 
@@ -28,6 +30,7 @@ from earnest.prompts.base import Prompt
 from earnest.recipe import LoadedRecipe
 from earnest.runlog import RunDir, read_json, write_json
 from earnest.sampling.base import Strategy
+from earnest.seeding import derive
 from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
 from earnest.tasks.base import Task
 from earnest.train.loop import StopRequest
@@ -99,7 +102,7 @@ class Road:
         }  # fmt: skip
         spent = self._spent_before(stage, key)
         write_json(log.folder / "stage.json", {**note, "wall_s": spent})
-        torch.manual_seed(self.recipe.seed)
+        seed_everything(derive(self.recipe.seed, stage.id))
         status = "failed"
         outcome = Outcome()
         try:
@@ -207,6 +210,13 @@ def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
             )  # fmt: skip
         before.add(stage.id)
         policies |= {stage.id} if stage.makes_policy else set()
+
+
+def seed_everything(seed: int) -> None:
+    """The global generators too, although nothing of ours draws from them: a plug-in might."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 def _expect(kind: type[C], component: object) -> C:

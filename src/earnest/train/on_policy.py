@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from earnest.algorithms.base import Algorithm
+from earnest.data.reading import read_ends, read_tokens
 from earnest.data.rollouts import Roller
 from earnest.data.samples import from_step, plain_samples, to_step
 from earnest.data.select import Order
@@ -22,7 +23,6 @@ from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
 from earnest.seeding import derive
 from earnest.train.loop import Source, Work
-from earnest.train.step import read_ends, read_tokens
 from earnest.types import Finish, Group, Json, Problem, Sampling, Status, Step
 
 
