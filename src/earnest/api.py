@@ -23,7 +23,7 @@ from typing import Any
 from earnest.component import Component, build, user_file
 from earnest.errors import EarnestError, GateRefused, Interrupted
 from earnest.recipe import LoadedRecipe, load, read, resolved
-from earnest.runlog import RunDir, now, write_bytes, write_json
+from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
 from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
 
@@ -246,13 +246,14 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
 
 
 def _result(folder: RunDir, status: str) -> RunResult:
-    from earnest.evaluate.report import build_report, write_report
+    from earnest.evaluate.report import write_report
 
     page = write_report(folder.path)
-    report = build_report(folder.path)
-    folder.update(verdict=report.verdict)
-    failed = status == "refused" or report.verdict in ("regressed", "no signal")
-    return RunResult(folder.path, status, report.verdict, report.verdict_sentence, page, 3 if failed else 0)
+    report = read_json(page.with_name("report.json"))
+    verdict = report["verdict"]
+    folder.update(verdict=verdict)
+    failed = status == "refused" or verdict in ("regressed", "no signal")
+    return RunResult(folder.path, status, verdict, report["verdict_sentence"], page, 3 if failed else 0)
 
 
 @contextmanager

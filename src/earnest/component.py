@@ -161,7 +161,8 @@ def validate(cls: type[M], fields: Mapping[str, Any], context: BuildContext) -> 
     try:
         return cls.model_validate(dict(fields), context=context)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is the better news than the required one that is missing because of it.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         loc = tuple(part for part in first["loc"] if not (isinstance(part, str) and part.startswith("function-")))
         path = (*context.path, *loc)
         if first["type"] == "extra_forbidden":
@@ -176,11 +177,11 @@ def find(kind: str, name: str, context: BuildContext | None = None) -> type[Comp
     context = context or BuildContext()
     if ":" in name:
         return _user_class(kind, name, context)
-    known = names(kind)
-    if name not in known:
-        raise KeyedConfigError(f"unknown {kind} '{name}'", context.path, remedy=nearest(name, known))
-    cls = _public_class(kind, f"{FOLDERS[kind]}.{name}")
-    assert cls is not None, name
+    module_name = f"{FOLDERS[kind]}.{name}"
+    there = name.isidentifier() and not name.startswith("_") and name != "base"
+    cls = _public_class(kind, module_name) if there and importlib.util.find_spec(module_name) else None
+    if cls is None:
+        raise KeyedConfigError(f"unknown {kind} '{name}'", context.path, remedy=nearest(name, names(kind)))
     return cls
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,7 +94,8 @@ def test_greedy_is_what_transformers_generates(policy: Policy) -> None:
     requests = [request(p, tag=str(i), temperature=0.0, max_tokens=16, stop_ids=()) for i, p in enumerate(prompts)]
     for completion in Torch().open(policy).generate(requests):
         ids = torch.tensor([prompts[int(completion.tag)]])
-        expected = policy.module.generate(
+        module: Any = policy.module
+        expected = module.generate(
             ids,
             attention_mask=torch.ones_like(ids),
             do_sample=False,

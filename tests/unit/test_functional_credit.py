@@ -101,7 +101,7 @@ def test_returns_stay_within_their_rollout() -> None:
 
 
 def test_whitening_a_constant_gives_zeros_not_noise() -> None:
-    assert (credit.whiten(torch.full((1001,), 0.1)) == 0).all()
+    assert (credit.whiten(torch.full((1001,), 0.1, dtype=torch.float64)) == 0).all()
     assert credit.whiten(torch.tensor([3.0, 5.0]), torch.tensor([True, False])).tolist() == [0.0, 0.0]
     assert credit.whiten(torch.tensor([3.0]), ddof=1).tolist() == [0.0]
     assert credit.whiten(torch.tensor([3.0, 5.0]), torch.tensor([False, False])).tolist() == [0.0, 0.0]

@@ -219,6 +219,18 @@ def test_control_arm_stands_beside_and_takes_the_credit_away(tmp_path: Path):
     assert any("control arm random did as well" in c for c in report.claim.caveats)
 
 
+def test_an_earlier_checkpoint_that_did_as_well_is_named(tmp_path: Path):
+    run = RunOnDisk(tmp_path)
+    for name, kind, start in (("worked", "sft", "base"), ("mix", "sft", "worked"), ("rl", "rl", "mix")):
+        run.stage(name, kind, start)
+    rates = {"base": 0.1, "worked": 0.8, "mix": 0.3, "rl": 0.8}
+    run.evaluation("eval", {name: evaluated(rate, rate) for name, rate in rates.items()}, k=4)
+    report = build_report(run.finish())
+    assert report.verdict == "learned"
+    assert [c for c in report.claim.caveats if "An earlier checkpoint of this run, worked, did as well" in c]
+    assert not [c for c in report.claim.caveats if "mix, did as well" in c]
+
+
 def test_the_test_split_decides_not_the_last_evaluation(tmp_path: Path):
     run = road(tmp_path, base=0.1, sft=0.3, rl=0.7)
     run.evaluation("dev", {n: evaluated(0.5, 0.5) for n in ("sft", "rl")}, split="dev")

@@ -18,7 +18,7 @@ from earnest.functional.stats import Interval
 from earnest.types import Record
 
 Outcome: TypeAlias = Literal["learned", "not shown", "regressed", "no signal"]
-Role: TypeAlias = Literal["claim", "overall", "stage", "control"]
+Role: TypeAlias = Literal["claim", "overall", "stage", "earlier", "control"]
 
 METRICS = ("sampled", "greedy")
 
@@ -58,7 +58,7 @@ def model_of(evaluation: EvalRun, policy: str) -> str:
 
 
 def comparisons(run: Run, evaluation: EvalRun) -> tuple[Compared, ...]:
-    """The claim first, then base to final, the other stages against the base, and final against each control arm."""
+    """The claim first, then base to final, earlier stages against the base, and final against each of them and each control."""
     final = final_stage(run)
     if final is None:
         return ()
@@ -69,6 +69,8 @@ def comparisons(run: Run, evaluation: EvalRun) -> tuple[Compared, ...]:
     pairs.append(("overall", base, final.id))
     for stage in run.trained[:-1]:
         pairs.append(("stage", base, stage.id))
+    for stage in run.trained[:-1]:
+        pairs.append(("earlier", model_of(evaluation, stage.id), final.id))
     for control in run.controls:
         pairs.append(("control", control.id, final.id))
     models = evaluation.models
@@ -178,7 +180,14 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
     if claim is not None and claim.ci95 is not None and decide(claim.ci95) == "learned":
         for row in rows:
             c = row.comparison
-            if row.role == "control" and c.metric == claim.metric and c.ci95 is not None and c.ci95[0] <= 0:
+            if c.metric != claim.metric or c.ci95 is None or c.ci95[0] > 0:
+                continue
+            if row.role == "earlier":
+                found.append(
+                    f"An earlier checkpoint of this run, {c.a}, did as well ({difference(c.diff, c.ci95)} points from it "
+                    f"to {c.b})."
+                )
+            if row.role == "control":
                 found.append(
                     f"The control arm {c.a} did as well ({difference(c.diff, c.ci95)} points between them): the "
                     "gain is not shown to come from the verifier's reward."

@@ -19,6 +19,7 @@ ROLES = {
     "claim": "the claim",
     "overall": "the whole road",
     "stage": "an earlier stage",
+    "earlier": "a is an earlier stage",
     "control": "a is a control arm",
 }
 

@@ -353,4 +353,4 @@ def _machine(info: Row) -> str:
     machine = info.get("machine")
     if not isinstance(machine, Mapping):
         return ""
-    return f"{machine.get('device')}, {machine.get('dtype')}, {machine.get('threads')} threads"
+    return f"{machine.get('device')}, {machine.get('dtype')}, {machine.get('threads')} CPU threads"

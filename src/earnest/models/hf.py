@@ -24,7 +24,7 @@ def _folder_or_hub_id(value: str, info: ValidationInfo) -> str:
             remedy="export it, or write the path out",
         )
     folder = (context.base_dir / text).resolve()
-    return str(folder) if folder.is_dir() or text != value or text.startswith((".", "/")) else text
+    return str(folder) if folder.is_dir() or text.startswith((".", "/")) else text
 
 
 class HF(Model):

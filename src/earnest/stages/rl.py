@@ -27,7 +27,7 @@ from earnest.types import Sampling
 
 
 def _default_algorithm() -> Algorithm:
-    return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28})
+    return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
 
 
 class Rl(TrainingStage):

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
-import earnest
 from earnest.component import Component, build, digest, user_file
 from earnest.engines.base import Engine
 from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, nearest
@@ -70,6 +69,8 @@ class Road:
 
     def travel(self) -> None:
         """Run every stage. Raises what a stage raises; what was finished before stays finished."""
+        for line in self.task.notices():
+            self.echo(f"[{self.task.name}] {line}")
         for stage in self.stages:
             if self.stop.requested:
                 raise Interrupted(f"stopped before stage '{stage.id}'")
@@ -169,7 +170,7 @@ class Road:
             "all": dict(before) if stage.reads_all else None,
             "allow": sorted(self.allow),
             "files": {str(f): digest(f.read_bytes()) for c in [*shared, stage] for f in _files_of(c)},
-            "package": [earnest.__version__, _source_digest()],
+            "package": _source_digest(),
         }
         return digest(json.dumps(parts, sort_keys=True))
 
@@ -257,7 +258,8 @@ def _files_of(component: Component) -> Iterator[Path]:
 
 
 def _source_digest() -> str:
-    root = Path(earnest.__file__).parent
+    """A hash of the package itself: another version, or a mended bug, is another result."""
+    root = Path(__file__).parents[1]
     return digest(*(p.read_bytes() for p in sorted(root.rglob("*.py"))))
 
 

@@ -1,0 +1,67 @@
+"""The support gate: a guesser is refused however often it hits, and a group without a mixture teaches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from earnest.gates.base import Evidence, GateResult
+from earnest.gates.support import Support
+from earnest.types import Completion, Finish, Group, Parsed, Problem, Rollout, Sampling, Status, Verdict
+
+
+def verdict(right: bool) -> Verdict:
+    return Verdict(status=Status.OK, correct=right, score=float(right))
+
+
+def group(number: int, rights: Sequence[bool]) -> Group:
+    problem = Problem(id=str(number), task="t", prompt=f"p{number}", answer="1")
+    completion = Completion(
+        tag="0", index=0, token_ids=(1,), sampled=(True,), logprobs=(0.0,), finish=Finish.STOP, policy_version=0,
+        sampling=Sampling(),
+    )  # fmt: skip
+    parsed = Parsed(text="1", thought=None, answer_text="1", well_formed=True)
+    return Group(
+        problem,
+        tuple(
+            Rollout(
+                problem=problem, prompt_ids=(1,), completion=completion, parsed=parsed, verdict=verdict(right),
+                reward=float(right), reward_parts={},
+            )
+            for right in rights
+        ),
+    )  # fmt: skip
+
+
+def checked(real: Sequence[Sequence[bool]], permuted: Sequence[Sequence[bool]]) -> GateResult:
+    groups = [group(i, row) for i, row in enumerate(real)]
+    return Support().check(Evidence("rl", groups, [[verdict(r) for r in row] for row in permuted]))
+
+
+NEVER = [[False] * 4] * 100
+MIXED = [[True, False, False, False]] * 50 + [[False] * 4] * 50
+
+
+def test_a_model_that_is_sometimes_right_passes() -> None:
+    result = checked(MIXED, NEVER)
+    assert (result.outcome, result.gate, result.stage) == ("passed", "support", "rl")
+    assert result.numbers["pass_at_1"] == 0.125 and result.numbers["mixed"] == 0.5
+
+
+def test_a_guesser_is_refused_although_half_of_its_groups_are_mixed() -> None:
+    elsewhere = MIXED[50:] + MIXED[:50]  # the same rate, on other problems: what guessing looks like
+    result = checked(MIXED, elsewhere)
+    assert result.outcome == "refused" and "not shown to be better than chance" in result.reason
+
+
+def test_a_model_that_is_always_right_or_always_wrong_is_refused_with_the_fitting_remedy() -> None:
+    solved = checked([[True] * 4] * 100, NEVER)
+    assert solved.outcome == "refused" and "harder problems" in solved.remedy
+    hopeless = checked([[True] * 4] * 30 + [[False] * 4] * 70, NEVER)
+    assert hopeless.outcome == "refused" and "easier problems" in hopeless.remedy
+
+
+def test_few_mixed_groups_are_warned_about() -> None:
+    few = checked([[True, False, False, False]] * 15 + [[False] * 4] * 85, NEVER)
+    assert few.outcome == "warned"
+    fewer = checked([[True, False, False, False]] * 6 + [[False] * 4] * 94, NEVER)
+    assert fewer.outcome == "refused"

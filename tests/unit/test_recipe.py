@@ -1,0 +1,126 @@
+"""Reading a recipe: what an override reaches, where a value came from, and what a mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from earnest.errors import ConfigError
+from earnest.recipe import LoadedRecipe, load, read, resolved
+
+TEXT = """\
+name: small
+model: {name: tiny, width: 16}
+task: chain
+stages:
+  - {stage: sft, steps: 10, lr: 1e-3}
+  - stage: rl
+    algorithm: {name: grpo, clip_high: 0.3}
+    steps: 5
+    lr: 3e-4
+  - report
+"""
+
+
+def of(text: str = TEXT, *sets: str, seed: int | None = None) -> LoadedRecipe:
+    return read(text, Path("recipe.yaml"), sets, seed)
+
+
+def stage(loaded: LoadedRecipe, number: int) -> dict[str, object]:
+    return resolved(loaded.recipe)["stages"][number]
+
+
+def refused(text: str = TEXT, *sets: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        of(text, *sets)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_numbers_in_scientific_notation_are_numbers() -> None:
+    assert stage(of(), 0)["lr"] == 1e-3
+
+
+def test_an_override_reaches_inside_a_plug_in_and_keeps_its_other_fields() -> None:
+    algorithm = stage(of(TEXT, "rl.algorithm.clip_low=0.1"), 1)["algorithm"]
+    assert isinstance(algorithm, dict)
+    assert (algorithm["name"], algorithm["clip_low"], algorithm["clip_high"]) == ("grpo", 0.1, 0.3)
+
+
+def test_an_override_reaches_into_a_plug_in_given_by_its_name_alone() -> None:
+    assert resolved(of(TEXT, "task.length=7").recipe)["task"]["length"] == 7
+
+
+def test_the_seed_of_the_command_line_wins() -> None:
+    assert of(TEXT, seed=7).recipe.seed == 7
+
+
+def test_provenance_tells_recipe_line_command_line_and_default_apart() -> None:
+    table = of(TEXT, "rl.steps=6").provenance
+    assert table["stages[1].steps"] == "command line"
+    assert table["stages[1].lr"] == "recipe.yaml:9"
+    assert table["stages[1].algorithm.clip_high"] == "recipe.yaml:7"
+    assert table["stages[1].algorithm.clip_low"] == "default"
+    assert table["task.name"] == "recipe.yaml:3"
+    assert table["task.length"] == "default"
+
+
+def test_a_stage_is_named_after_its_kind_unless_it_has_an_id() -> None:
+    assert [s.id for s in of().recipe.stages] == ["sft", "rl", "report"]
+
+
+def test_defaults_are_the_field_s_and_the_algorithm_file_s_own() -> None:
+    named = stage(of(TEXT.replace("{name: grpo, clip_high: 0.3}", "grpo")), 1)["algorithm"]
+    unnamed = stage(of(TEXT.replace("    algorithm: {name: grpo, clip_high: 0.3}\n", "")), 1)["algorithm"]
+    assert isinstance(named, dict) and isinstance(unnamed, dict)
+    assert (named["clip_high"], named["aggregation"]) == (0.2, "sequence")
+    assert (unnamed["clip_high"], unnamed["aggregation"], unnamed["beta"]) == (0.28, "token", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("steps: 10", "stpes: 10"), ["unknown key 'stpes'", "recipe.yaml:5", "did you mean 'steps'"]),
+        (("name: grpo", "name: grop"), ["unknown algorithm 'grop'", "recipe.yaml:7", "did you mean 'grpo'"]),
+        (("clip_high: 0.3", "clip_hihg: 0.3"), ["unknown key 'clip_hihg'", "recipe.yaml:7", "clip_high"]),
+        (("stage: sft", "stage: stf"), ["unknown stage 'stf'", "recipe.yaml:5", "did you mean 'sft'"]),
+        (("steps: 5", "steps: many"), ["valid integer", "recipe.yaml:8", "'many'"]),
+        (("lr: 3e-4", "lr: -1"), ["greater than 0", "recipe.yaml:9"]),
+        (("steps: 5\n", "steps: 5\n    steps: 6\n"), ["'steps' is written twice", "recipe.yaml:9", "line 8"]),
+        (("- report", "- sft"), ["two stages have the id 'sft'", "recipe.yaml:10", "id:"]),
+        (("task: chain", "taks: chain"), ["unknown key 'taks'", "recipe.yaml:3", "did you mean 'task'"]),
+        (("task: chain\n", ""), ["Field required", "task"]),
+        (("name: small", "name: a/b"), ["recipe.yaml:1", "name"]),
+        (("{stage: sft,", "[stage: sft,"), ["not valid YAML", "recipe.yaml:5"]),
+        (("task: chain", "task: {name: jsonl, path: $NO_SUCH_PLACE/x}"), ["NO_SUCH_PLACE", "recipe.yaml:3", "export"]),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_a_remedy(change: tuple[str, str], told: list[str]) -> None:
+    message = refused(TEXT.replace(*change))
+    assert [part for part in told if part not in message] == [], message
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("rl.stpes=3", ["unknown key 'stpes'", "command line", "did you mean 'steps'"]),
+        ("lr.steps=3", ["unknown key 'lr'", "did you mean 'rl'"]),
+        ("rl.steps", ["not key=value", "--set rl.steps=80"]),
+        ("rl=3", ["whole stage"]),
+        ("rl.steps=x", ["valid integer", "command line, stages[1].steps"]),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_told_as_one(override: str, told: list[str]) -> None:
+    message = refused(TEXT, override)
+    assert [part for part in told if part not in message] == [], message
+
+
+def test_what_is_resolved_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
+    import yaml
+
+    first = of().recipe
+    table = resolved(first)
+    table["stages"] = [{"stage": s.pop("name"), **s} for s in table["stages"]]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(table))
+    assert load(tmp_path).recipe == first
