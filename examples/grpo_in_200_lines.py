@@ -64,8 +64,7 @@ def demonstration(digits: list[int], worked: bool) -> list[int]:
 def reward(digits: list[int], completion: list[int]) -> float:
     """1 if the text ended by itself, answered once, and rightly; the steps are not looked at."""
     text = decode(completion)
-    right = str(sum(digits) % 10)
-    return float(text.endswith(f">{right}.") and text.count(">") == 1)
+    return float(text.endswith(f">{sum(digits) % 10}.") and text.count(">") == 1)
 
 
 # ------------------------------------------------------------------ the model: padded batches in, log-probs out

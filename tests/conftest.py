@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from house.skips import (  # noqa: F401
     pytest_collectreport,
     pytest_runtest_logreport,

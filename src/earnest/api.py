@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from earnest.component import Component, build, user_file
+from earnest.component import Component, build, parts, user_file
 from earnest.errors import EarnestError, GateRefused, Interrupted
 from earnest.recipe import LoadedRecipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
@@ -214,10 +214,11 @@ def _write_header(folder: RunDir, loaded: LoadedRecipe, allow: Sequence[str], co
 
 
 def _copy_user_code(folder: RunDir, component: Component) -> None:
-    file = user_file(type(component))
-    if file is not None:
-        (folder.path / "code").mkdir(exist_ok=True)
-        shutil.copy2(file, folder.path / "code" / file.name)
+    for part in parts(component):
+        file = user_file(type(part))
+        if file is not None:
+            (folder.path / "code").mkdir(exist_ok=True)
+            shutil.copy2(file, folder.path / "code" / file.name)
 
 
 def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: Callable[[str], None]) -> RunResult:
@@ -238,8 +239,7 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
         echo(str(error))
     except Interrupted as error:
         status = "interrupted"
-        error.remedy = f"earnest resume {folder.path}"
-        raise
+        raise Interrupted(error.what, remedy=f"earnest resume {folder.path}") from None
     finally:
         folder.update(status=status, ended=now(), wall_s=before + time.monotonic() - begun)
     return _result(folder, status)

@@ -16,6 +16,7 @@ import inspect
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,6 +219,24 @@ def name_of(cls: type[Component]) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
+def parts(component: Component) -> Iterator[Component]:
+    """A component and every one inside it, at any depth: a stage's algorithm, the task of what an evaluation measures."""
+    yield component
+    for value in vars(component).values():
+        yield from _parts_of(value)
+
+
+def _parts_of(value: Any) -> Iterator[Component]:
+    if isinstance(value, Component):
+        yield from parts(value)
+    elif isinstance(value, BaseModel):
+        for inner in vars(value).values():
+            yield from _parts_of(inner)
+    elif isinstance(value, tuple):
+        for inner in cast("tuple[Any, ...]", value):
+            yield from _parts_of(inner)
+
+
 def digest(*parts: bytes | str) -> str:
     """A short content hash for cache keys and manifests."""
     sha = hashlib.sha256()
@@ -248,8 +267,13 @@ def _user_class(kind: str, name: str, context: BuildContext) -> type[Component]:
     if where.endswith(".py"):
         file = (context.base_dir / where).resolve()
         if not file.is_file():
-            raise KeyedConfigError(f"no such file: {file}", context.path, why=f"{kind} is '{name}'")
-        module = _module_from_file(file)
+            raise KeyedConfigError(
+                f"no such file: {file}",
+                context.path,
+                why=f"{kind} is '{name}'",
+                remedy="the path is relative to the recipe",
+            )
+        module = _module_from_file(file, context)
     else:
         try:
             module = importlib.import_module(where)
@@ -266,11 +290,17 @@ def _user_class(kind: str, name: str, context: BuildContext) -> type[Component]:
             f"'{attribute}' in {where} is not a {kind}", context.path,
             why=f"it must be a subclass of {base.__module__}.{base.__name__}", remedy=nearest(attribute, there),
         )  # fmt: skip
+    if inspect.isabstract(cls):
+        raise KeyedConfigError(
+            f"{attribute} in {where} is not complete", context.path,
+            why=f"it lacks {', '.join(sorted(cls.__abstractmethods__))}",
+            remedy=f"{base.__module__} says what each of them must do",
+        )  # fmt: skip
     _USER_NAMES[cls] = name
     return cls
 
 
-def _module_from_file(file: Path) -> Any:
+def _module_from_file(file: Path, context: BuildContext) -> Any:
     module_name = f"earnest_user_{digest(str(file))[:12]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
@@ -280,9 +310,17 @@ def _module_from_file(file: Path) -> Any:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except ModuleNotFoundError:
         del sys.modules[module_name]
         raise
+    except Exception as error:
+        del sys.modules[module_name]
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(file) else (lines or [1])[-1]
+        raise KeyedConfigError(
+            f"cannot import {file}:{line}", context.path, why=f"{type(error).__name__}: {error}",
+            remedy=f"`python {file}` shows where it fails",
+        ) from error  # fmt: skip
     return module
 
 

@@ -109,7 +109,7 @@ def read(text: str, path: Path, sets: Sequence[str] = (), seed: int | None = Non
         raise ConfigError(
             error.what, where=_place(error.path, lines, overridden, path), why=error.why, remedy=error.remedy
         ) from None
-    return LoadedRecipe(recipe, path.resolve(), text, tuple(sets), _provenance(recipe, lines, overridden, path))
+    return LoadedRecipe(recipe, path.absolute(), text, tuple(sets), _provenance(recipe, lines, overridden, path))
 
 
 def _yaml(text: str) -> Any:

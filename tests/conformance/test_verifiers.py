@@ -23,7 +23,7 @@ from earnest.verifiers.number import Number
 from earnest.verifiers.string import String
 from grading import grade, make_item
 
-SAMPLE_GOLDS = ["42", "Paris", "x^2+1", "A"]
+SAMPLE_GOLDS = ["42", "Paris", "x^2+1", "A", "7"]
 AGREED = {
     case["id"]: case for case in json.loads((Path(__file__).parent / "agreed_exceptions.json").read_text("utf-8"))
 }
@@ -51,9 +51,15 @@ def gold_for(verifier: Verifier) -> str:
 
 def test_the_gold_itself_is_right_and_another_answer_is_wrong(verifier: Verifier) -> None:
     gold = gold_for(verifier)
-    for text in (gold, f"<think>so</think>\n{gold}", f"\\boxed{{{gold}}}"):
+    for text in (gold, f"<think>so</think>\n{gold}"):
         assert grade(verifier, text, gold).correct, text
     assert grade(verifier, f"{gold}7", gold).correct is False
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_boxed_answer_is_read(domain: str) -> None:
+    gold = gold_for(DOMAINS[domain])
+    assert grade(DOMAINS[domain], f"so \\boxed{{{gold}}}", gold).correct
 
 
 def test_nothing_is_no_answer_and_a_cut_is_truncated(verifier: Verifier) -> None:

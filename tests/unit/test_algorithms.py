@@ -90,6 +90,8 @@ def test_ppo_keeps_ungraded_completions_from_the_critic() -> None:
     credit = PPO().credit(step)
     weight_N = PPO().weights(step.length_N, step.group_N, credit.live_N)
     torch.testing.assert_close(weight_N, torch.tensor([1 / 3, 0.0, 1 / 3]))
+    plain = PPO(whiten=False).credit(replace(step, value_T=torch.full((6,), 0.5)))
+    assert (plain.advantage_T != 0).tolist() == [True, True, False, False, False, True]
 
 
 def test_the_critics_share_of_the_loss() -> None:

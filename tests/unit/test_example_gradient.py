@@ -13,6 +13,12 @@ import torch
 from builders import make_step
 from earnest.algorithms.base import Tokens
 from earnest.algorithms.grpo import GRPO
+from earnest.data.samples import from_step, to_step
+from earnest.models.base import Policy
+from earnest.models.tiny import byte_tokenizer
+from earnest.train.losses import PolicyGradient
+from earnest.train.step import accumulate
+from earnest.types import Completion, Finish, Group, Parsed, Problem, Rollout, Sampling, Status, Verdict
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "grpo_in_200_lines.py"
 REWARDS = [[1.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
@@ -78,3 +84,43 @@ def test_the_example_stands_alone_and_fits_its_name() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
     assert "earnest" not in text
+
+
+def test_the_whole_path_of_the_library_ends_in_the_same_gradient(example: ModuleType) -> None:
+    """Rollouts to a step, credit, samples, micro-batches, the policy's own forward pass: nothing on the way changes it."""
+    model = example.make_model(seed=0)
+    prompts, completions = rollouts(example)
+    found = example.grpo_gradient(model, prompts, completions, torch.tensor(REWARDS).flatten(), size=4)
+
+    policy = Policy(example.make_model(seed=0), byte_tokenizer(64))
+    algorithm = GRPO(aggregation="token", clip_high=0.28, beta=0)
+    step = to_step(judged(prompts, completions))
+    credit = algorithm.credit(step)
+    samples = from_step(step, credit, algorithm.weights(step.length_N, step.group_N, credit.live_N))
+    assert len(samples) == 8, "the group of equal rewards has no gradient and is left out"
+    accumulate(policy, PolicyGradient(algorithm, 1.0, None), samples, max_tokens=60)
+    assert max(g.abs().max() for g in found.values()) > 1e-3
+    for name, parameter in policy.parameters():
+        torch.testing.assert_close(parameter.grad, found[name], rtol=1e-4, atol=1e-7, msg=name)
+
+
+def judged(prompts: list[list[int]], completions: list[list[int]]) -> list[Group]:
+    """The rollouts as the library holds them, four to a group."""
+    groups: list[Group] = []
+    for g, rewards in enumerate(REWARDS):
+        problem = Problem(id=str(g), task="example", prompt=str(g), answer="")
+        rows = list(zip(prompts, completions, strict=True))[4 * g : 4 * g + 4]
+        groups.append(Group(problem, tuple(rollout(problem, i, *row, rewards[i]) for i, row in enumerate(rows))))
+    return groups
+
+
+def rollout(problem: Problem, index: int, prompt: list[int], completion: list[int], reward: float) -> Rollout:
+    return Rollout(
+        problem=problem, prompt_ids=tuple(prompt), reward=reward, reward_parts={},
+        completion=Completion(
+            tag=problem.id, index=index, token_ids=tuple(completion), sampled=(True,) * len(completion),
+            logprobs=(0.0,) * len(completion), finish=Finish.STOP, policy_version=0, sampling=Sampling(),
+        ),
+        parsed=Parsed(text="", thought=None, answer_text=None, well_formed=False),
+        verdict=Verdict(status=Status.OK, correct=reward == 1.0, score=reward),
+    )  # fmt: skip

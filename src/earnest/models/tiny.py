@@ -43,7 +43,9 @@ class Tiny(Model):
     width: int = Field(default=64, ge=8)
     """Size of a hidden state; a multiple of twice the heads."""
     layers: int = Field(default=2, ge=1)
+    """Decoder layers."""
     heads: int = Field(default=4, ge=1)
+    """Attention heads of a layer."""
     mlp: int = Field(default=4, ge=1)
     """Size of the feed-forward layer in widths."""
     context: int = Field(default=256, ge=8)

@@ -19,9 +19,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel
 
-from earnest.component import Component, build, digest, user_file
+from earnest.component import Component, build, digest, parts, user_file
 from earnest.engines.base import Engine
 from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, nearest
 from earnest.models.base import Model
@@ -160,7 +159,7 @@ class Road:
         shared = [self.model, self.task, self.prompt, self.verifier, self.engine, self.strategy]
         artefact = self.travelled.policies.get(start)
         before = self.travelled.keys
-        parts: dict[str, Any] = {
+        depends_on: dict[str, Any] = {
             "stage": stage.model_dump(mode="json", by_alias=True),
             "shared": [part.model_dump(mode="json") for part in shared],
             "seed": self.recipe.seed,
@@ -172,7 +171,7 @@ class Road:
             "files": {str(f): digest(f.read_bytes()) for c in [*shared, stage] for f in _files_of(c)},
             "package": _source_digest(),
         }
-        return digest(json.dumps(parts, sort_keys=True))
+        return digest(json.dumps(depends_on, sort_keys=True))
 
     def _find(self, stage: Stage, key: str) -> dict[str, Any] | None:
         """The note of a finished stage with this key, with its folder; this run's own first."""
@@ -245,16 +244,11 @@ def _base_first(policies: Mapping[str, Artefact]) -> Mapping[str, Artefact | Non
 
 def _files_of(component: Component) -> Iterator[Path]:
     """Data files and user code that a component, or one inside it, depends on."""
-    own = user_file(type(component))
-    if own is not None:
-        yield own
-    yield from component.files()
-    for value in vars(component).values():
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Component):
-                yield from _files_of(inner)
-            elif isinstance(inner, BaseModel):
-                yield from (f for v in vars(inner).values() if isinstance(v, Component) for f in _files_of(v))
+    for part in parts(component):
+        own = user_file(type(part))
+        if own is not None:
+            yield own
+        yield from part.files()
 
 
 def _source_digest() -> str:

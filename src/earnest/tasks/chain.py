@@ -28,7 +28,9 @@ class Chain(Task):
     train_size: int = Field(1_000_000, ge=1)
     """Training problems, made when asked for. Each is a draw of its own, so short chains repeat."""
     dev_size: int = Field(256, ge=1)
+    """Problems of the dev split, all different."""
     test_size: int = Field(400, ge=1)
+    """Problems of the test split, all different."""
 
     @model_validator(mode="after")
     def _space_is_large_enough(self) -> Chain:

@@ -18,7 +18,9 @@ class Gsm8k(Jsonl):
     """GSM8K in its own two files."""
 
     path: DataPath = Field("$EARNEST_DATA/gsm8k/train.jsonl", validate_default=True)
+    """Training data; a tenth of it is for dev, unless that has a file."""
     test: DataPath | None = Field("$EARNEST_DATA/gsm8k/test.jsonl", validate_default=True)
+    """Test data, used as it is."""
 
     @property
     def verifier_name(self) -> str:

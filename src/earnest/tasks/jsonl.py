@@ -32,7 +32,9 @@ class Jsonl(Task):
     path: DataPath
     """Training data; also dev and test data, where these have no file."""
     dev: DataPath | None = None
+    """Dev data, used as it is; None: a part of the training data."""
     test: DataPath | None = None
+    """Test data, used as it is; None: a part of the training data."""
     limit: int | None = Field(None, ge=1)
     """At most this many problems per split, the first ones; None: all."""
 

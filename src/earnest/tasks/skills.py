@@ -37,7 +37,9 @@ class Skills(Task):
     train_size: int = Field(1_000_000, ge=1)
     """Training problems, made when asked for; each is a draw of its own."""
     dev_size: int = Field(200, ge=1, le=2_000)
+    """Problems of the dev split, all different."""
     test_size: int = Field(300, ge=1, le=2_000)
+    """Problems of the test split, all different."""
 
     @property
     def verifier_name(self) -> str:

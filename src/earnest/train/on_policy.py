@@ -71,8 +71,9 @@ class OnPolicy(Source):
         seen = self._step(collected.groups)
         credit = self.algorithm.credit(seen)
         weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
-        samples = from_step(seen, credit, weight_N)
-        self.live_steps += bool(samples)
+        is_live = bool(credit.live_N.any())
+        samples = from_step(seen, credit, weight_N) if is_live else []
+        self.live_steps += is_live
         ends = torch.cumsum(seen.length_N, 0)
         first_N = credit.advantage_T[ends - seen.length_N].tolist()
         rollouts = [(i, r) for group in collected.groups for i, r in enumerate(group.rollouts)]

@@ -24,8 +24,11 @@ class MyTask(Task):
     steps: int = Field(4, ge=4, le=12)
     """Moves of a walk. A field like this one can be set in the recipe."""
     train_size: int = Field(20_000, ge=1, le=100_000)
+    """Problems of the train split, all different."""
     dev_size: int = Field(256, ge=1, le=10_000)
+    """Problems of the dev split, all different."""
     test_size: int = Field(400, ge=1, le=10_000)
+    """Problems of the test split, all different."""
 
     @property
     def verifier_name(self) -> str:

@@ -1,0 +1,234 @@
+"""The training loop: what a step changes, what it refuses to change, and what it says about it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from earnest.algorithms.base import TokenLoss
+from earnest.algorithms.grpo import GRPO
+from earnest.data.rollouts import Roller, judge
+from earnest.data.samples import demonstrations
+from earnest.engines.torch import Torch
+from earnest.errors import GateRefused, Interrupted
+from earnest.models.base import Forward, Policy
+from earnest.prompts.chat import Chat
+from earnest.runlog import StageLog
+from earnest.sampling.plain import Plain
+from earnest.tasks.chain import Chain
+from earnest.train import checkpoint
+from earnest.train.demonstrations import Demonstrations, Pool
+from earnest.train.loop import Job, Source, StopRequest, Totals, Work, train
+from earnest.train.losses import Loss, NegativeLogLikelihood, PolicyGradient
+from earnest.train.on_policy import OnPolicy, Rollouts
+from earnest.train.optim import Optim
+from earnest.types import Batch, Item, Sampling, Status, Verdict
+from earnest.verifiers.base import Verifier
+
+TASK = Chain(length=3, dev_size=20, test_size=40)
+
+
+class EveryOther(Verifier):
+    """Pays by a rule on the text's length, so that groups are mixed without a trained model."""
+
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        rights = [len(item.parsed.text) % 2 == 0 for item in items]
+        return [Verdict(status=Status.OK, correct=right, score=float(right)) for right in rights]
+
+
+class Nobody(Verifier):
+    """Pays nothing."""
+
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        return [Verdict(status=Status.OK, correct=False, score=0.0) for _ in items]
+
+
+class Crashes(Verifier):
+    """Fails on some texts."""
+
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        if any(len(item.parsed.text) % 2 for item in items):
+            raise RuntimeError("broken grader")
+        return [Verdict(status=Status.OK, correct=True, score=1.0) for _ in items]
+
+
+class Explodes(Loss):
+    """A loss whose gradient is not finite."""
+
+    def __call__(self, batch: Batch, forward: Forward) -> TokenLoss:
+        return TokenLoss(policy_T=forward.logp_T * math.inf)
+
+
+def rl(policy: Policy, verifier: Verifier, *, stage: str = "rl", temperature: float = 1.0) -> OnPolicy:
+    config = Rollouts(
+        stage=stage, prompts_per_step=4, group_size=4, sampling=Sampling(temperature=temperature, max_tokens=6), seed=1,
+        max_tokens=4096, error_ceiling=0.05,
+    )  # fmt: skip
+    roller = Roller(Chat(), verifier, Plain(), policy.tokenizer)
+    engine = Torch().open(policy)
+    return OnPolicy(TASK.problems("train"), roller, engine, policy, ALGORITHM, config, value_head=None, reference=None)
+
+
+ALGORITHM = GRPO(beta=0.0, aggregation="token")
+
+
+def job(policy: Policy, source: Source, loss: Loss, folder: Path, steps: int = 2, **changes: object) -> Job:
+    fields: dict[str, object] = {
+        "name": "stage", "policy": policy, "source": source, "loss": loss, "optim": Optim(lr=1e-3), "steps": steps,
+        "log": StageLog(folder), "stop": StopRequest(), "echo": lambda line: None, "max_tokens": 4096,
+        "checkpoint_every": 100, "log_every": 1,
+    }  # fmt: skip
+    return Job(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def weights(policy: Policy) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for _, p in policy.parameters()]).clone()
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def policy(tiny_policy: Policy) -> Policy:
+    return copy.deepcopy(tiny_policy)
+
+
+def sft(policy: Policy) -> Demonstrations:
+    return Demonstrations(Pool(TASK, Chat(), policy.tokenizer, 0, 256), batch_size=8)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_the_first_update_after_a_rollout_has_ratio_one(policy: Policy, tmp_path: Path, temperature: float) -> None:
+    source = rl(policy, EveryOther(), temperature=temperature)
+    train(job(policy, source, PolicyGradient(ALGORITHM, temperature, None), tmp_path, steps=3))
+    found = rows(tmp_path)
+    assert len(found) == 3 and all(row["update/taken"] == 1.0 for row in found)
+    assert all(row["sampler/max_ratio_error"] < 1e-4 for row in found)
+    assert policy.version == 3
+
+
+def test_a_step_without_signal_changes_no_weight_and_no_moment(policy: Policy, tmp_path: Path) -> None:
+    before = weights(policy)
+    source = rl(policy, Nobody())
+    changes = {"optim": Optim(lr=1e-3, weight_decay=0.1)}
+    train(job(policy, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path, **changes))
+    assert torch.equal(weights(policy), before) and policy.version == 0 and source.live_steps == 0
+    assert [row["update/taken"] for row in rows(tmp_path)] == [0.0, 0.0]
+    assert [row["frac_reward_zero_std"] for row in rows(tmp_path)] == [1.0, 1.0]
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing_and_is_said(policy: Policy, tmp_path: Path) -> None:
+    before = weights(policy)
+    train(job(policy, sft(policy), Explodes(), tmp_path, steps=1))
+    assert torch.equal(weights(policy), before)
+    assert rows(tmp_path)[0]["update/taken"] == 0.0
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["not_finite"]
+
+
+def test_a_grader_that_fails_is_an_error_and_stops_the_run(policy: Policy, tmp_path: Path) -> None:
+    source = rl(policy, Crashes())
+    with pytest.raises(GateRefused, match="the grader failed on") as caught:
+        train(job(policy, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path))
+    assert "RuntimeError: broken grader" in caught.value.why
+
+
+def test_a_crash_on_one_item_costs_no_other_item_its_verdict(policy: Policy) -> None:
+    collected = rl(policy, Crashes()).roller.collect(
+        list(TASK.problems("dev")[:8]), Torch().open(policy), n=2, sampling=Sampling(max_tokens=6), seed=0
+    )
+    rollouts = [r for group in collected.groups for r in group.rollouts]
+    for r in rollouts:
+        failed = len(r.parsed.text) % 2 == 1
+        assert (r.verdict.status is Status.ERROR) == failed and (r.reward is None) == failed
+    assert 0 < sum(r.reward is None for r in rollouts) < len(rollouts)
+
+
+def test_the_logged_loss_is_the_whole_step_s(policy: Policy, tmp_path: Path) -> None:
+    """The mean negative log-likelihood over all trained tokens of the step, although it was taken in many micro-batches."""
+    source = sft(policy)
+    pairs = Demonstrations(Pool(TASK, Chat(), policy.tokenizer, 0, 256), batch_size=8).pool.take(8, worked=True)
+    logps: list[float] = []
+    for prompt, completion in pairs:
+        with torch.no_grad():
+            logits = policy.module(input_ids=torch.tensor([[*prompt, *completion]])).logits[0].float().log_softmax(-1)
+        logps += [logits[len(prompt) - 1 + t, token].item() for t, token in enumerate(completion)]
+    train(job(policy, source, NegativeLogLikelihood(), tmp_path, steps=1, max_tokens=64))
+    assert rows(tmp_path)[0]["loss"] == pytest.approx(-sum(logps) / len(logps), abs=1e-5)
+
+
+def test_the_mixture_is_counted_out(policy: Policy) -> None:
+    from earnest.prompts.plain import Plain as PlainPrompt
+    from earnest.tasks.skills import Skills
+
+    replay = Pool(Skills(), PlainPrompt(), policy.tokenizer, 0, 256)
+    pool = Pool(TASK, Chat(), policy.tokenizer, 0, 256)
+    source = Demonstrations(pool, batch_size=16, worked_share=0.25, replay=replay, replay_share=0.25)
+    think, close = policy.tokenizer.convert_tokens_to_ids(["<think>", "</think>"])
+    samples = source.work(0).samples
+    replayed = [s for s in samples if think not in s.token_ids]
+    direct = [s for s in samples if (think, close) in zip(s.token_ids, s.token_ids[1:], strict=False)]
+    assert (len(samples), len(replayed), len(direct)) == (16, 4, 9)
+
+
+class Counting(Source):
+    """Demonstrations that remember how often they were asked."""
+
+    def __init__(self, inner: Demonstrations) -> None:
+        self.inner, self.asked = inner, list[int]()
+
+    def work(self, step: int) -> Work:
+        self.asked.append(step)
+        return self.inner.work(step)
+
+    def after(self, step: int) -> Mapping[str, float]:
+        return {}
+
+
+def test_a_stop_request_ends_the_loop_after_a_checkpoint(policy: Policy, tmp_path: Path) -> None:
+    stop = StopRequest()
+    source = Counting(sft(policy))
+
+    def echo(line: str) -> None:
+        stop.requested = stop.requested or "step 2/" in line
+
+    with pytest.raises(Interrupted, match="after step 2"):
+        train(job(policy, source, NegativeLogLikelihood(), tmp_path, steps=9, stop=stop, echo=echo))
+    assert source.asked == [0, 1]
+    assert checkpoint.latest(tmp_path / "checkpoints") == tmp_path / "checkpoints" / "step_000002"
+
+
+def test_compute_ends_a_stage_when_it_is_matched(policy: Policy, tmp_path: Path) -> None:
+    parameters = sum(p.numel() for _, p in policy.parameters())
+    one = train(job(policy, sft(policy), NegativeLogLikelihood(), tmp_path / "one", steps=1))
+    processed = sum(len(s.token_ids) for s in sft(policy).work(0).samples)
+    assert one.flops == 6.0 * parameters * processed
+    many = job(policy, sft(policy), NegativeLogLikelihood(), tmp_path / "many", steps=50, max_flops=2.5 * one.flops)
+    totals: Totals = train(many)
+    assert totals.steps == 3
+
+
+def test_old_checkpoints_are_dropped_only_once_a_newer_one_is_whole(policy: Policy, tmp_path: Path) -> None:
+    train(job(policy, sft(policy), NegativeLogLikelihood(), tmp_path, steps=6, checkpoint_every=2))
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step_000004", "step_000006"]
+
+
+def test_demonstrations_weigh_every_trained_token_of_the_step_alike() -> None:
+    samples = demonstrations([((1, 2), (3,)), ((1,), (2, 3, 4))])
+    assert [s.weight for s in samples] == [0.25, 0.25]
+
+
+def test_verdicts_are_counted_one_to_one(policy: Policy) -> None:
+    class Short(Nobody):
+        def judge(self, items: Sequence[Item]) -> list[Verdict]:
+            return super().judge(items)[1:]
+
+    with pytest.raises(AssertionError, match="verdicts for"):
+        judge(Short(), [Item(problem=TASK.problems("dev")[0], parsed=Chat().parse("1", opened=True), truncated=False)])
