@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from house.skips import (  # noqa: F401
     pytest_collectreport,
     pytest_runtest_logreport,

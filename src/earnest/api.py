@@ -246,7 +246,7 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
 
 
 def _result(folder: RunDir, status: str) -> RunResult:
-    from earnest.evaluate.report import write_report
+    from earnest.evaluate.write import write_report
 
     page = write_report(folder.path)
     report = read_json(page.with_name("report.json"))

@@ -13,7 +13,8 @@ import pytest
 
 from earnest.errors import DataError, RunDirError
 from earnest.evaluate.claim import decide
-from earnest.evaluate.report import build_report, write_report
+from earnest.evaluate.report import build_report
+from earnest.evaluate.write import write_report
 from earnest.types import Status
 from report_runs import RunOnDisk, record, records
 

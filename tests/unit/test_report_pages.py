@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from earnest.evaluate import text
-from earnest.evaluate.report import write_report
+from earnest.evaluate.write import write_report
 from report_runs import RunOnDisk, record, records
 
 ATTACKS = (

@@ -11,14 +11,12 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from earnest.evaluate import text
 from earnest.evaluate.load import Row, StageRun
+from earnest.evaluate.report import Report
 from earnest.functional.stats import Interval
-
-if TYPE_CHECKING:
-    from earnest.evaluate.report import Report
 
 INK, RULE, FIRST, SECOND, PAPER = "#1a1a1a", "#cfcfca", "#1d5c8a", "#b3541e", "#fdfdfb"
 PAGE_COLOURS = {

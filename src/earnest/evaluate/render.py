@@ -8,17 +8,15 @@ script.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from earnest.evaluate import text
 from earnest.evaluate.figures import Figure, inline
+from earnest.evaluate.report import Report
 from earnest.evaluate.views import page
-
-if TYPE_CHECKING:
-    from earnest.evaluate.report import Report
 
 
 class Safe(str):

@@ -1,13 +1,12 @@
 """The report of a run: a verdict, its numbers, and everything a reader needs to disbelieve them.
 
-`build_report` reads a run directory (also one that was killed or refused) and makes every number from the records there;
-`write_report` writes them as report.json (for programs), report.md and index.html (for people) and figures/*.svg. Nothing
-is sampled or graded again, and the same directory gives the same bytes.
+`build_report` reads a run directory (also one that was killed or refused) and makes every number from the records there.
+Nothing is sampled or graded again, and the same directory gives the same numbers. Writing them down is `write`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from earnest.evaluate.drift import Drift, measure
 from earnest.evaluate.load import EvalRun, GateRow, Run, StageRun, load_run
 from earnest.evaluate.summary import ModelSummary, rate_json, summarize
 from earnest.functional.stats import Interval
-from earnest.runlog import write_bytes, write_json
 from earnest.seeding import rng
 from earnest.types import Json, Record
 
@@ -147,24 +145,6 @@ def build_report(run_dir: Path) -> Report:
     )
 
 
-def write_report(run_dir: Path) -> Path:
-    """Write report/{report.json,report.md,index.html,figures/*.svg} and return the path of index.html."""
-    from earnest.evaluate.figures import draw
-    from earnest.evaluate.render import html, markdown
-
-    report = build_report(run_dir)
-    figures = draw(report)
-    folder = run_dir / "report"
-    for old in sorted((folder / "figures").glob("*.svg")):
-        old.unlink()
-    for figure in figures:
-        write_bytes(folder / "figures" / f"{figure.name}.svg", figure.svg.encode())
-    write_json(folder / "report.json", report.to_json())
-    write_bytes(folder / "report.md", markdown(report, figures).encode())
-    write_bytes(folder / "index.html", html(report, figures).encode())
-    return folder / "index.html"
-
-
 def _evaluate(run: Run, evaluation: EvalRun) -> Evaluated:
     k = evaluation.protocol.get("k")
     models = {
@@ -238,6 +218,3 @@ def _stage_json(stage: StageRun) -> dict[str, Json]:
         "id": stage.id, "stage": stage.kind, "status": stage.status, "control": stage.control, "input": stage.input,
         **{key: stage.info.get(key) for key in keys},
     }  # fmt: skip
-
-
-__all__: Sequence[str] = ("Evaluated", "Report", "build_report", "write_report")

@@ -1,0 +1,101 @@
+"""The recipe for a real pretrained model, run whole on a stand-in: nothing on the road is special to the embedded model.
+
+The stand-in is a random Llama with a byte-level ChatML tokenizer to which `<think>` is ordinary text, saved as a Hugging Face
+folder; the word problems are made here, in the files' own formats.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_tokenizers import CHATML, make_tokenizer
+from policies import module_of
+
+from earnest import api
+from earnest.models.base import Policy
+from earnest.prompts.chat import Chat
+from earnest.recipe import load
+from earnest.types import Problem, Solution
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "smollm2.yaml"
+CONTEXT = 512
+NAMES = "Ann Ben Cid Dot Eve Fay Gus Hal Ida Jon Kim Lee Max Ned Oda Pat Quin Ray Sue Tom".split()
+THINGS = "apples bricks coins drums eggs forks gloves hats inks jars".split()
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """200 one-step problems, three worked ones of which one is too long for the stand-in, and a text."""
+    folder = tmp_path / "data"
+    for name in ("mawps_family", "gsm8k", "drift_text"):
+        (folder / name).mkdir(parents=True)
+    rows: list[dict[str, Any]] = []
+    for i, (who, what) in enumerate((n, t) for n in NAMES for t in THINGS):
+        question = f"{who} of house {who * (i % 7)} has {i + 2} {what}, then finds 3 {what} {what[: i % 5]}. How many?"
+        rows.append({"sQuestion": question, "lEquations": [f"X={i + 2}+3"], "lSolutions": [float(i + 5)]})
+    (folder / "mawps_family" / "SingleEq.json").write_text(json.dumps(rows[:100]))
+    (folder / "mawps_family" / "AddSub.json").write_text(json.dumps(rows[100:]))
+    worked = [
+        {"question": "Six boxes of 2 pens?", "answer": "6*2=<<6*2=12>>12\n#### 12"},
+        {"question": "Half of ninety trees?", "answer": "90/2=<<90/2=45>>45\n#### 45"},
+        {"question": "What is left of 7 cakes after one is eaten?", "answer": "7-1=6 " * CONTEXT + "\n#### 6"},
+    ]
+    for name in ("train", "test"):
+        lines = worked if name == "train" else [{"question": "Any clouds today, or none?", "answer": "none\n#### 0"}]
+        (folder / "gsm8k" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    (folder / "drift_text" / "wiki_demo.txt").write_text("A river runs to the sea.\nTwo rivers meet below the hill.\n")
+    monkeypatch.setenv("EARNEST_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    tokenizer = make_tokenizer(CHATML, eos="<|im_end|>")
+    tokenizer.pad_token = tokenizer.eos_token
+    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id}
+    Policy(
+        module_of("llama", vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, **ids), tokenizer
+    ).save(tmp_path / "model")  # fmt: skip
+    return tmp_path / "model"
+
+
+def test_the_recipe_opens_the_folder_that_the_makefile_fills(data: Path) -> None:
+    found = re.search(r"^SMOLLM2 := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert found is not None
+    path = load(RECIPE).recipe.model.model_dump()["path"]
+    assert Path(path) == ROOT / found[1]
+
+
+def test_what_the_recipe_teaches_is_well_formed_and_right(data: Path) -> None:
+    recipe = load(RECIPE).recipe
+    prompt, tokenizer = recipe.prompt, make_tokenizer(CHATML)
+    assert isinstance(prompt, Chat)
+    problem = Problem(id="0", task="mawps", prompt="Ann has 2 hats and finds 3. How many?", answer="5")
+    rendered = prompt.render(problem, tokenizer)
+    ids = prompt.complete(Solution("2 + 3 = 5", "5"), rendered, tokenizer)
+    assert ids[-1] in prompt.stop_ids(tokenizer)
+    text = str(tokenizer.decode(list(ids[:-1]), clean_up_tokenization_spaces=False))
+    assert text == "<think>\n2 + 3 = 5\n</think>\nAnswer: 5"
+    assert prompt.parse(text, opened=rendered.opened).well_formed
+    assert api.verify("number", [(text, "5")])[0].correct is True
+
+
+def test_the_whole_road_runs_on_any_model_folder(data: Path, model: Path, tmp_path: Path) -> None:
+    sets = [f"model.path={model}", "threads=1", "sft.steps=2", "sft_gsm8k.steps=2", "rl.steps=1", "rl.max_tokens=4"]
+    sets += ["rl.gate_problems=4", "eval.problems=4", "eval.max_tokens=4"]
+    run = tmp_path / "run"
+    result = api.run(RECIPE, sets=sets, run_dir=run, allow=["support"], echo=lambda _: None)
+    assert result.status == "done", result.sentence
+    report = api.load_run(run).report
+    assert report is not None and set(report["models"]) == {"base", "sft", "rl"} and report["final"] == "rl"
+    (drift,) = [row for row in report["drift"] if row["model"] == "sft"]
+    assert drift["metric"] == "bits_per_byte" and drift["n"] == 2 and drift["value"] > 0
+    assert drift["value"] != drift["base_value"], "training changed nothing"
+    rows = [json.loads(line) for line in (run / "sft_gsm8k" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["data/overlong"] >= 2, "8 examples of 3 pass the long one at least twice"
+    assert len(list(run.glob("*/checkpoints/step_*"))) == 3, "one checkpoint per training stage"
