@@ -67,7 +67,10 @@ def run(
 
     Raises ConfigError, DataError and MissingDependency before anything is computed; a gate's refusal is a result.
     """
+    from earnest.stages.road import check
+
     loaded = load(Path(recipe), sets, seed)
+    check(loaded.recipe)
     folder = RunDir.create_at(run_dir) if run_dir is not None else _new_run(loaded, runs or Path("runs"))
     try:
         _write_header(folder, loaded, allow, command)

@@ -324,6 +324,11 @@ def _module_from_file(file: Path, context: BuildContext) -> Any:
     return module
 
 
+def is_set(component: Component, field: str) -> bool:
+    """Whether a field has another value than its default: how an option without effect is told from one left alone."""
+    return getattr(component, field) != type(component).model_fields[field].get_default(call_default_factory=True)
+
+
 def user_file(cls: type[Component]) -> Path | None:
     """The file of a user's own plug-in, which a run copies and hashes; None for one that the package ships."""
     if cls.__module__.startswith("earnest_user_"):

@@ -165,6 +165,8 @@ def _override(raw: dict[str, Any], item: str) -> KeyPath:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise KeyedConfigError(f"'{item}' is not key=value", ("command line",), remedy="--set rl.steps=80")
+    if parts[0] == "stages":
+        raise KeyedConfigError("stages are overridden by their id", ("command line",), remedy="--set rl.steps=80")
     value = _yaml(text)
     ids = {stage["id"]: index for index, stage in enumerate(raw["stages"])}
     path: list[str | int] = []

@@ -30,6 +30,8 @@ SCHEMA = 1
 class DiskFull(EarnestError):
     """No space was left for a file; whatever was there before is intact."""
 
+    exit_code = 4
+
 
 def dump_line(row: Mapping[str, Json]) -> str:
     """One JSON line, the same bytes for the same row. NaN and infinities become null."""
@@ -65,14 +67,21 @@ def disk_full_is_an_error(path: Path) -> Generator[None]:
     """Turn ENOSPC and a quota into an error that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if _is_disk_full(error):
             raise DiskFull(
                 "no space left on the device", where=str(path),
                 why="the file could not be written; everything saved earlier is intact",
                 remedy="free space, then `earnest resume` the run",
             ) from error  # fmt: skip
         raise
+
+
+def _is_disk_full(error: Exception) -> bool:
+    codes = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError):
+        return error.errno in codes
+    return any(f"(os error {code})" in str(error) for code in codes)  # safetensors passes it on as text only
 
 
 @contextmanager

@@ -124,3 +124,18 @@ def test_what_is_resolved_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
     table["stages"] = [{"stage": s.pop("name"), **s} for s in table["stages"]]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(table))
     assert load(tmp_path).recipe == first
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("sft.probe_every=7", "probe_every has no effect without `until`"),
+        ("rl.critic_lr=1e-3", "critic_lr has no effect: grpo has no critic"),
+    ],
+)
+def test_an_option_without_effect_is_refused(override: str, told: str) -> None:
+    assert told in refused(TEXT, override)
+
+
+def test_the_same_options_are_fine_where_they_have_one() -> None:
+    of(TEXT, "sft.until.worked_accuracy=0.9", "sft.probe_every=7", "rl.algorithm=ppo", "rl.critic_lr=1e-3")

@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_tokenizers import CHATML, make_tokenizer
-from policies import module_of
 
+from chat_tokenizers import CHATML, make_tokenizer
 from earnest import api
 from earnest.models.base import Policy
 from earnest.prompts.chat import Chat
 from earnest.recipe import load
 from earnest.types import Problem, Solution
+from policies import module_of
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "smollm2.yaml"
 CONTEXT = 512
-NAMES = "Ann Ben Cid Dot Eve Fay Gus Hal Ida Jon Kim Lee Max Ned Oda Pat Quin Ray Sue Tom".split()
-THINGS = "apples bricks coins drums eggs forks gloves hats inks jars".split()
+NAMES = ("Ann", "Ben", "Cid", "Dot", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Lee", "Max", "Ned", "Oda")
+THINGS = ("apples", "bricks", "coins", "drums", "eggs", "forks", "gloves", "hats", "inks", "jars")
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """200 one-step problems, three worked ones of which one is too long for the stand-in, and a text."""
+    """150 one-step problems, three worked ones of which one is too long for the stand-in, and a text."""
     folder = tmp_path / "data"
     for name in ("mawps_family", "gsm8k", "drift_text"):
         (folder / name).mkdir(parents=True)
@@ -57,7 +57,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def model(tmp_path: Path) -> Path:
     tokenizer = make_tokenizer(CHATML, eos="<|im_end|>")
     tokenizer.pad_token = tokenizer.eos_token
-    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id}
+    ids: dict[str, Any] = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id}
     Policy(
         module_of("llama", vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, **ids), tokenizer
     ).save(tmp_path / "model")  # fmt: skip
@@ -97,5 +97,5 @@ def test_the_whole_road_runs_on_any_model_folder(data: Path, model: Path, tmp_pa
     assert drift["metric"] == "bits_per_byte" and drift["n"] == 2 and drift["value"] > 0
     assert drift["value"] != drift["base_value"], "training changed nothing"
     rows = [json.loads(line) for line in (run / "sft_gsm8k" / "metrics.jsonl").read_text().splitlines()]
-    assert rows[-1]["data/overlong"] >= 2, "8 examples of 3 pass the long one at least twice"
+    assert rows[-1]["data/overlong"] >= 2, "eight examples of the two that fit pass the long one"
     assert len(list(run.glob("*/checkpoints/step_*"))) == 3, "one checkpoint per training stage"

@@ -80,13 +80,13 @@ class Roller:
         requests = [
             Request(
                 prompt_ids=(*shown.ids, *head), n=n, sampling=sampling, seed=derive(seed, place, problem.id),
-                stop_ids=stop_ids, tag=str(place),
+                stop_ids=stop_ids, tag=f"{place}:{problem.id}",
             )
             for place, (problem, shown, head) in enumerate(zip(problems, rendered, heads, strict=True))
         ]  # fmt: skip
         completions: list[list[Completion]] = [[] for _ in problems]
         for completion in self.strategy.sample(requests, engine):
-            completions[int(completion.tag)].append(completion)
+            completions[int(completion.tag.partition(":")[0])].append(completion)
         generated = time.perf_counter()
         items = [
             self._item(problem, completion, head, stop_ids, opened=shown.opened)

@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator
-
 from earnest.errors import ConfigError, DataError
-from earnest.prompts.base import Prompt, Rendered
-from earnest.prompts.parse import split_thought
-from earnest.prompts.writing import Layout, encode, must_hold
-from earnest.types import Message, Parsed, Problem, Solution
+from earnest.prompts.base import Rendered
+from earnest.prompts.writing import Written, encode
+from earnest.types import Message, Problem
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,45 +21,18 @@ if TYPE_CHECKING:
 _SENTINEL = "Sentinel0assistant0content"
 
 
-class Chat(Prompt):
+class Chat(Written):
     """The chat template of the model. Example: Chat(instruction="Reason first.", after_open="\\n", after_close="\\n\\n")."""
 
     system: str | None = None
     """System message, unless the problem brings its own."""
     instruction: str | None = None
     """Appended to the last user message after a blank line."""
-    think: bool = True
-    """Completions carry a thought between the marks."""
-    open_mark: str = Field(default="<think>", min_length=1)
-    """Opens the thought. Not written again where the template ends in it."""
-    close_mark: str = Field(default="</think>", min_length=1)
-    """Closes the thought; the answer is what follows."""
-    after_open: str = ""
-    """Written between the open mark and the thought, unless the template wrote whitespace there itself."""
-    after_thought: str = ""
-    """Written between the thought and the close mark."""
-    after_close: str = ""
-    """Written between the close mark and the answer."""
-    answer: str = "{answer}"
-    """How the answer is written; `{answer}` stands once."""
-
-    @field_validator("answer")
-    @classmethod
-    def _answer(cls, value: str) -> str:
-        return must_hold(value, "{answer}")
 
     def render(self, problem: Problem, tokenizer: PreTrainedTokenizerBase) -> Rendered:
         """The conversation with its generation prompt. Raises ConfigError where there is no template, or it refuses."""
         text = _apply(self._messages(problem), tokenizer, generate=True)
-        return Rendered(ids=encode(text, tokenizer), text=text, opened=self._layout.opened_by(text))
-
-    def complete(self, solution: Solution, rendered: Rendered, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
-        return (*encode(self._layout.completion(solution, rendered), tokenizer), self.stop_ids(tokenizer)[0])
-
-    def parse(self, text: str, *, opened: bool) -> Parsed:
-        return split_thought(
-            text, opened=opened, open_mark=self.open_mark, close_mark=self.close_mark, required=self.think
-        )
+        return Rendered(ids=encode(text, tokenizer), text=text, opened=self.opened_by(text))
 
     def stop_ids(self, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
         """The end-of-turn token that the template writes after an assistant message, then the end-of-sequence token.
@@ -95,18 +65,6 @@ class Chat(Prompt):
         if self.system is not None and not any(m.role == "system" for m in messages):
             messages.insert(0, Message("system", self.system))
         return messages
-
-    @property
-    def _layout(self) -> Layout:
-        return Layout(
-            self.open_mark,
-            self.close_mark,
-            self.after_open,
-            self.after_thought,
-            self.after_close,
-            self.answer,
-            self.think,
-        )
 
 
 def _apply(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, *, generate: bool) -> str:

@@ -8,47 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from earnest.errors import ConfigError
-from earnest.prompts.base import Prompt, Rendered
-from earnest.prompts.parse import split_thought
-from earnest.prompts.writing import Layout, encode, must_hold
-from earnest.types import Parsed, Problem, Solution
+from earnest.prompts.base import Rendered
+from earnest.prompts.writing import Written, encode, must_hold
+from earnest.types import Problem
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Plain(Prompt):
+class Plain(Written):
     """The question in a template of one's own. Example: Plain(template="Q: {question}\\nA:", answer=" {answer}")."""
 
     template: str = "{question}"
     """The prompt; `{question}` stands once. It may end in the open mark: then completions start inside the thought."""
     think: bool = False
     """Completions carry a thought between the marks."""
-    open_mark: str = Field(default="<think>", min_length=1)
-    """Opens the thought."""
-    close_mark: str = Field(default="</think>", min_length=1)
-    """Closes the thought; the answer is what follows."""
-    after_open: str = ""
-    """Written between the open mark and the thought."""
-    after_thought: str = ""
-    """Written between the thought and the close mark."""
-    after_close: str = ""
-    """Written between the close mark and the answer."""
-    answer: str = "{answer}"
-    """How the answer is written; `{answer}` stands once."""
 
     @field_validator("template")
     @classmethod
     def _template(cls, value: str) -> str:
         return must_hold(value, "{question}")
-
-    @field_validator("answer")
-    @classmethod
-    def _answer(cls, value: str) -> str:
-        return must_hold(value, "{answer}")
 
     def render(self, problem: Problem, tokenizer: PreTrainedTokenizerBase) -> Rendered:
         text = self.template.replace("{question}", problem.question)
@@ -56,15 +38,7 @@ class Plain(Prompt):
         bos = tokenizer.bos_token_id
         if isinstance(bos, int) and ids[:1] != (bos,) and tokenizer.encode("")[:1] == [bos]:
             ids = (bos, *ids)
-        return Rendered(ids=ids, text=text, opened=self._layout.opened_by(text))
-
-    def complete(self, solution: Solution, rendered: Rendered, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
-        return (*encode(self._layout.completion(solution, rendered), tokenizer), self.stop_ids(tokenizer)[0])
-
-    def parse(self, text: str, *, opened: bool) -> Parsed:
-        return split_thought(
-            text, opened=opened, open_mark=self.open_mark, close_mark=self.close_mark, required=self.think
-        )
+        return Rendered(ids=ids, text=text, opened=self.opened_by(text))
 
     def stop_ids(self, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
         """The end-of-sequence token. Raises ConfigError for a tokenizer without one."""
@@ -77,15 +51,3 @@ class Plain(Prompt):
                 remedy="set eos_token in the model folder's tokenizer_config.json",
             )
         return (eos,)
-
-    @property
-    def _layout(self) -> Layout:
-        return Layout(
-            self.open_mark,
-            self.close_mark,
-            self.after_open,
-            self.after_thought,
-            self.after_close,
-            self.answer,
-            self.think,
-        )

@@ -1,37 +1,58 @@
-"""How a worked solution is written out, and which token ends it: what the prompt formats share.
+"""How a worked solution is written out and read back: marks and separators, which every prompt format with thoughts shares.
 
-A helper, no prompt format itself. It knows marks and separators, nothing of templates.
+An abstract base, no prompt format itself. It knows nothing of templates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from earnest.prompts.base import Rendered
-from earnest.types import Solution
+from pydantic import Field, field_validator
+
+from earnest.prompts.base import Prompt, Rendered
+from earnest.prompts.parse import split_thought
+from earnest.types import Parsed, Solution
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Marks and separators. Example: Layout("<think>", "</think>", "\\n", "\\n", "\\n\\n", "Answer: {answer}", True)."""
+class Written(Prompt):
+    """A prompt format whose completions are: open mark, thought, close mark, answer, stop token."""
 
-    open_mark: str
-    close_mark: str
-    after_open: str
-    after_thought: str
-    after_close: str
-    answer: str
-    think: bool
+    think: bool = True
+    """Completions carry a thought between the marks."""
+    open_mark: str = Field(default="<think>", min_length=1)
+    """Opens the thought. Not written again where the prompt ends in it."""
+    close_mark: str = Field(default="</think>", min_length=1)
+    """Closes the thought; the answer is what follows."""
+    after_open: str = ""
+    """Written between the open mark and the thought, unless the prompt wrote whitespace there itself."""
+    after_thought: str = ""
+    """Written between the thought and the close mark."""
+    after_close: str = ""
+    """Written between the close mark and the answer."""
+    answer: str = "{answer}"
+    """How the answer is written; `{answer}` stands once."""
+
+    @field_validator("answer")
+    @classmethod
+    def _answer(cls, value: str) -> str:
+        return must_hold(value, "{answer}")
 
     def opened_by(self, text: str) -> bool:
         """True if a prompt leaves its reader inside the thought."""
         return text.rstrip().endswith(self.open_mark)
 
-    def completion(self, solution: Solution, rendered: Rendered) -> str:
+    def complete(self, solution: Solution, rendered: Rendered, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+        return (*encode(self._completion(solution, rendered), tokenizer), self.stop_ids(tokenizer)[0])
+
+    def parse(self, text: str, *, opened: bool) -> Parsed:
+        return split_thought(
+            text, opened=opened, open_mark=self.open_mark, close_mark=self.close_mark, required=self.think
+        )
+
+    def _completion(self, solution: Solution, rendered: Rendered) -> str:
         """What is written after the prompt; nothing that the prompt has written already is written again."""
         answer = self.answer.replace("{answer}", solution.answer)
         if not self.think:

@@ -6,9 +6,9 @@ could not learn anything is refused there.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from earnest.algorithms.base import Algorithm
 from earnest.component import build, plug
@@ -55,6 +55,12 @@ class Rl(TrainingStage):
     """What must hold before the first step."""
     gate_problems: int = Field(100, gt=1)
     """Dev problems the gates look at."""
+
+    @model_validator(mode="after")
+    def _a_critic_learns_at_its_rate(self) -> Self:
+        if self.critic_lr is not None and "critic" not in self.algorithm.needs:
+            raise ValueError(f"critic_lr has no effect: {self.algorithm.name} has no critic; leave it out")
+        return self
 
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)

@@ -25,7 +25,7 @@ from earnest.engines.base import Engine
 from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, nearest
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
-from earnest.recipe import LoadedRecipe
+from earnest.recipe import LoadedRecipe, Recipe
 from earnest.runlog import RunDir, read_json, write_json
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
@@ -187,6 +187,19 @@ class Road:
         return None
 
 
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe that cannot be run before there is a run directory.
+
+    Raises ConfigError for a road that cannot be travelled, DataError for a training source that cannot be read.
+    """
+    stages = [_expect(Stage, stage) for stage in recipe.stages]
+    check_plan(stages, _expect(Engine, recipe.engine))
+    for component in (recipe.task, *stages):
+        for part in parts(component):
+            if isinstance(part, Task):
+                part.problems("train")
+
+
 def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
     """Refuse a road that cannot be travelled before its first step. Raises ConfigError with the nearest name."""
     before: set[str] = set()
@@ -201,7 +214,7 @@ def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
             if needed not in before:
                 raise ConfigError(
                     f"stage '{stage.id}' needs stage '{needed}', which does not stand before it", where=stage.id,
-                    remedy=nearest(needed, before),
+                    remedy=nearest(needed, before) or "put it after that stage",
                 )  # fmt: skip
         if missing := stage.requires - engine.provides:
             raise ConfigError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from earnest.component import build, plug
+from earnest.component import build, is_set, plug
 from earnest.errors import ConfigError
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
@@ -61,6 +61,13 @@ class Sft(TrainingStage):
     """Completion tokens of a measurement."""
     match_compute: str | None = None
     """Id of an earlier stage: stop when as much compute is spent as it spent. `steps` stays the most there can be."""
+
+    @model_validator(mode="after")
+    def _measurements_have_a_purpose(self) -> Self:
+        idle = [n for n in ("probe_every", "probe_problems", "max_tokens") if self.until is None and is_set(self, n)]
+        if idle:
+            raise ValueError(f"{', '.join(idle)} has no effect without `until`; leave it out, or say what to reach")
+        return self
 
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)

@@ -9,6 +9,7 @@ from pydantic import Field
 from earnest.data.rollouts import Roller
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
+from earnest.runlog import replaced_folder
 from earnest.stages.base import Context, Outcome, Stage
 from earnest.train.loop import Job, Source, train
 from earnest.train.losses import Loss
@@ -43,7 +44,8 @@ class TrainingStage(Optim, Stage):
             )
         )  # fmt: skip
         folder = context.log.folder / "model"
-        policy.save(folder)
+        with replaced_folder(folder) as temporary:
+            policy.save(temporary)
         return Outcome(folder, totals)
 
 

@@ -40,7 +40,7 @@ def read(path: str) -> list[Row]:
         raise DataError("the data file cannot be read as UTF-8 text", where=path, why=str(error)) from None
     rows = list(_lines(file, text) if ".jsonl" in file.suffixes else _array(file, text))
     if not rows:
-        raise DataError("the data file has no rows", where=path)
+        raise DataError("the data file has no rows", where=path, remedy="one JSON object per line, or another file")
     return rows
 
 
@@ -72,4 +72,4 @@ def _parse(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
-        raise DataError("malformed JSON", where=where, why=f"{error.msg} at {place}") from None
+        raise DataError("malformed JSON", where=where, why=f"{error.msg} at {place}", remedy="mend or drop it") from None
