@@ -124,13 +124,14 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
 def trl_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-    from trl import GRPOConfig, GRPOTrainer
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
 
     class Watch(TrainerCallback):
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             turn.begin()
 
-    def grade(completions: list[str], completion_ids: list[list[int]], **_: Any) -> list[float]:
+    def grade(completions: list[str], completion_ids: list[list[int]], **_: Any) -> list[float | None]:
         count = sum(map(len, completion_ids))
         turn.counts = {"generated": count, "trained": count}
         return [reward(text) for text in completions]
@@ -272,7 +273,9 @@ def main() -> int:
         print(json.dumps(found))
         return 0
     ratio = found["ratio"]
-    print(f"TRL takes {ratio['median']:.2f} times as long a step ({ratio['min']:.2f} to {ratio['max']:.2f}, {found['pairs']} pairs)")
+    print(
+        f"TRL takes {ratio['median']:.2f} times as long a step ({ratio['min']:.2f} to {ratio['max']:.2f}, {found['pairs']} pairs)"
+    )
     for side in ("earnest", "trl"):
         row = found[side]
         print(f"{side:<8} {row['wall_s']['median']:.3f} s a step, {row['peak_mib']:.0f} MiB at most")

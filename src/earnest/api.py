@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from earnest.component import Component, build, parts, user_file
-from earnest.errors import EarnestError, GateRefused, Interrupted
+from earnest.errors import EarnestError, GateRefused, Interrupted, RunDirError
 from earnest.recipe import LoadedRecipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
@@ -88,7 +88,12 @@ def resume(run_dir: Path, *, command: str = "", echo: Callable[[str], None] = pr
     folder = RunDir.open(Path(run_dir))
     try:
         info = folder.info()
-        text = (folder.path / "config" / "launch.yaml").read_text(encoding="utf-8")
+        launch = folder.path / "config" / "launch.yaml"
+        if not launch.is_file():
+            raise RunDirError(
+                "not a whole run", where=str(launch), why="its recipe is gone", remedy="run the recipe again"
+            )
+        text = launch.read_text(encoding="utf-8")
         loaded = read(text, Path(info["recipe"]), info["sets"], info["seed"])
         folder.update(status="running", resumed=[*info.get("resumed", []), {"time": now(), "command": command}])
         echo(f"resume {folder.path}")
@@ -117,8 +122,6 @@ def load_run(path: str | Path) -> Run:
     """What a run directory says, without touching it."""
     folder = Path(path)
     if not (folder / "run.json").is_file():
-        from earnest.errors import RunDirError
-
         raise RunDirError("not a run directory", where=str(folder), why="it has no run.json")
     report = folder / "report" / "report.json"
     return Run(

@@ -206,9 +206,13 @@ class RunDir:
     def open(cls, path: Path) -> RunDir:
         """An existing run, to continue it."""
         if not (path / "run.json").is_file():
-            raise RunDirError("not a run directory", where=str(path), why="it has no run.json", remedy="name one of runs/*")
+            raise RunDirError(
+                "not a run directory", where=str(path), why="it has no run.json", remedy="name one of runs/*"
+            )
         run = cls(path)
-        for leftover in list(path.rglob(".*.tmp*")):  # of writers that were killed; nobody writes while we hold the lock
+        for leftover in list(
+            path.rglob(".*.tmp*")
+        ):  # of writers that were killed; nobody writes while we hold the lock
             shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
         return run
 

@@ -32,7 +32,6 @@ EXAMPLES: dict[str, Any] = {"id": "one", "steps": 2, "lr": 1e-3, "path": "rows.j
 """Values of required fields."""
 
 ROOT = Path(__file__).parents[2]
-IMPORT_NAMES = {"pre-commit": "pre_commit"}
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 for name in sys.argv[1:]:
@@ -102,7 +101,7 @@ def test_all_can_be_imported_without_the_extras() -> None:
     packages = {
         spec.partition(">")[0].partition("=")[0].partition("[")[0] for specs in extras.values() for spec in specs
     }
-    modules = sorted(IMPORT_NAMES.get(package, package) for package in packages)
+    modules = sorted(package.replace("-", "_") for package in packages)
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, *modules], capture_output=True, text=True, check=False, timeout=120
     )

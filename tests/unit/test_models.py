@@ -200,7 +200,7 @@ def test_what_cannot_be_opened_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no config\.json"):
         HF(path=str(tmp_path / "empty")).open(CPU)
-    with pytest.raises(ConfigError, match=r"no model in .*/nowhere"):
+    with pytest.raises(ConfigError, match=r"no model in[\s\S]*nowhere"):
         HF(path=str(tmp_path / "nowhere")).open(CPU)
 
 

@@ -112,6 +112,7 @@ class Run:
     stages: tuple[StageRun, ...]
     evals: tuple[EvalRun, ...]
     gates: tuple[GateRow, ...]
+    sources: tuple[Row, ...]  # data/manifest.json
 
     @property
     def status(self) -> str:
@@ -150,6 +151,7 @@ def load_run(path: Path) -> Run:
         stages=stages,
         evals=tuple(_eval(path / s.id, s) for s in stages if (path / s.id / "protocol.json").is_file()),
         gates=_gates([*_rows(path / "events.jsonl"), *(event for s in stages for event in s.events)], allowed),
+        sources=tuple(_json(path / "data" / "manifest.json").get("sources") or ()),
     )
 
 

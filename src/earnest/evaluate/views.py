@@ -299,8 +299,21 @@ def _protocol(report: Report) -> Section | None:
         "protocol",
         "Protocol and data",
         paragraphs=("Looks: by how many runs this set of problems has been evaluated so far, this one included.",),
-        tables=(Table(("setting", "value"), tuple(rows), numeric=False),),
+        tables=(Table(("setting", "value"), tuple(rows), numeric=False), *_sources(report)),
     )
+
+
+def _sources(report: Report) -> tuple[Table, ...]:
+    rows = tuple(
+        (
+            Cell(plain_value(source.get("task"))),
+            Cell(plain_value(source.get("problems"))),
+            Cell(plain_value(source["files"]) if source.get("files") else text.NONE),
+            Cell(" ".join(map(str, source.get("notices") or ())) or text.NONE),
+        )
+        for source in report.run.sources
+    )
+    return (Table(("source", "problems", "files (hash)", "notices"), rows, numeric=False),) if rows else ()
 
 
 def _compute(report: Report) -> Section:

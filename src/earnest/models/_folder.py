@@ -24,7 +24,7 @@ def open_folder(path: str, machine: Machine, *, revision: str | None = None, add
     logging.disable_progress_bar()
     if _looks_local(path) and not (Path(path) / "config.json").is_file():
         raise ConfigError(
-            "no model in this folder", where=path, why="there is no config.json", remedy="name a Hugging Face folder or a hub id"
+            f"no model in {path}", why="there is no config.json", remedy="name a Hugging Face folder or a hub id"
         )
     try:
         config = AutoConfig.from_pretrained(path, revision=revision)

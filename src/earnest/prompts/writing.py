@@ -66,7 +66,7 @@ class Written(Prompt):
 
 def encode(text: str, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     """The ids of exactly this text: nothing is added before or after."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    return tuple(tokenizer.encode(text, add_special_tokens=False, verbose=False))
 
 
 def must_hold(value: str, placeholder: str) -> str:

@@ -15,24 +15,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import torch
 
 from earnest.component import Component, build, digest, parts, user_file
 from earnest.engines.base import Engine
-from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, nearest
+from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, RunDirError, nearest
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
 from earnest.recipe import LoadedRecipe, Recipe
-from earnest.runlog import RunDir, read_json, write_json
+from earnest.runlog import RunDir, read_json, replaced_folder, write_json
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
 from earnest.tasks.base import Task
 from earnest.train.loop import StopRequest
-from earnest.types import Json, Machine
+from earnest.types import Json, Machine, Split
 from earnest.verifiers.base import Verifier
 
 C = TypeVar("C")
@@ -68,6 +68,7 @@ class Road:
 
     def travel(self) -> None:
         """Run every stage. Raises what a stage raises; what was finished before stays finished."""
+        write_json(self.run.path / "data" / "manifest.json", manifest(self.loaded.recipe))
         for line in self.task.notices():
             self.echo(f"[{self.task.name}] {line}")
         for stage in self.stages:
@@ -77,30 +78,32 @@ class Road:
 
     def _stage(self, stage: Stage) -> None:
         start = stage.from_ or self.travelled.trained or BASE
-        key = self._key(stage, start)
+        depends_on = self._depends_on(stage, start)
+        key = digest(json.dumps(depends_on, sort_keys=True))
         self.travelled.keys[stage.id] = key
         folder = self.run.path / stage.id
         note = self._find(stage, key)
         if note is None:
-            note = self._run(stage, start, key)
+            note = self._run(stage, start, key, depends_on)
         elif note["folder"] != str(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(note["folder"], folder, copy_function=_link)
-            note["cached_from"] = Path(note["folder"]).parent.name
-            write_json(folder / "stage.json", {k: v for k, v in note.items() if k != "folder"})
+            note["cached_from"] = note["cached_from"] or Path(note["folder"]).parent.name
+            with replaced_folder(folder) as temporary:
+                shutil.copytree(note["folder"], temporary, copy_function=_link, dirs_exist_ok=True)
+                write_json(temporary / "stage.json", {k: v for k, v in note.items() if k != "folder"})
             self.echo(f"[{stage.id}] unchanged since {note['cached_from']}, taken from there")
         else:
             self.echo(f"[{stage.id}] done already")
         self._note(stage, note)
 
-    def _run(self, stage: Stage, start: str, key: str) -> dict[str, Any]:
+    def _run(self, stage: Stage, start: str, key: str, depends_on: Mapping[str, str]) -> dict[str, Any]:
         log = self.run.stage(stage.id)
         begun = time.perf_counter()
         note: dict[str, Json] = {
             "id": stage.id, "stage": stage.name, "status": "running", "key": key, "control": stage.control,
+            "depends_on": dict(depends_on),
             "input": {"policy": start}, "config": stage.model_dump(mode="json", by_alias=True), "cached_from": None,
         }  # fmt: skip
-        spent = self._spent_before(stage, key)
+        spent = self._spent_before(stage, depends_on)
         write_json(log.folder / "stage.json", {**note, "wall_s": spent})
         seed_everything(derive(self.recipe.seed, stage.id))
         status = "failed"
@@ -123,15 +126,19 @@ class Road:
             write_json(log.folder / "stage.json", {**note, **done})
         return {**note, **done}
 
-    def _spent_before(self, stage: Stage, key: str) -> float:
-        """Seconds of an earlier attempt at the same stage in this run."""
+    def _spent_before(self, stage: Stage, depends_on: Mapping[str, str]) -> float:
+        """Seconds of an earlier attempt at the same stage in this run. Raises RunDirError if it was not the same stage."""
         file = self.run.path / stage.id / "stage.json"
         if not file.is_file():
             return 0.0
         old = read_json(file)
-        if old["key"] != key:
-            shutil.rmtree(file.parent)
-            return 0.0
+        changed = [name for name, value in depends_on.items() if old["depends_on"].get(name) != value]
+        if changed and not stage.always_runs:
+            raise RunDirError(
+                f"stage '{stage.id}' cannot be continued: {', '.join(changed)} changed since it was begun",
+                where=str(file.parent), why="what it would end in is not what it set out for",
+                remedy="put it back as it was; or begin a new run, which takes over the stages that are unchanged",
+            )  # fmt: skip
         return float(old.get("wall_s", 0.0))
 
     def _context(self, stage: Stage) -> Context:
@@ -155,7 +162,8 @@ class Road:
             if not stage.control:
                 travelled.trained = stage.id
 
-    def _key(self, stage: Stage, start: str) -> str:
+    def _depends_on(self, stage: Stage, start: str) -> dict[str, str]:
+        """What the stage's result depends on, each part as a hash."""
         shared = [self.model, self.task, self.prompt, self.verifier, self.engine, self.strategy]
         artefact = self.travelled.policies.get(start)
         before = self.travelled.keys
@@ -171,7 +179,7 @@ class Road:
             "files": {str(f): digest(f.read_bytes()) for c in [*shared, stage] for f in _files_of(c)},
             "package": _source_digest(),
         }
-        return digest(json.dumps(depends_on, sort_keys=True))
+        return {name: digest(json.dumps(value, sort_keys=True)) for name, value in depends_on.items()}
 
     def _find(self, stage: Stage, key: str) -> dict[str, Any] | None:
         """The note of a finished stage with this key, with its folder; this run's own first."""
@@ -190,14 +198,27 @@ class Road:
 def check(recipe: Recipe) -> None:
     """Refuse a recipe that cannot be run before there is a run directory.
 
-    Raises ConfigError for a road that cannot be travelled, DataError for a training source that cannot be read.
+    Raises ConfigError for a road that cannot be travelled, DataError for data that cannot be read.
     """
     stages = [_expect(Stage, stage) for stage in recipe.stages]
     check_plan(stages, _expect(Engine, recipe.engine))
     for component in (recipe.task, *stages):
         for part in parts(component):
             if isinstance(part, Task):
-                part.problems("train")
+                part.notices()
+
+
+def manifest(recipe: Recipe) -> Json:
+    """Every source of problems that a recipe names: its files with their hashes, its splits, and what reading it changed."""
+    found: list[Json] = []
+    tasks = [p for c in (recipe.task, *recipe.stages) for p in parts(c) if isinstance(p, Task)]
+    for task in dict.fromkeys(tasks):
+        sizes: dict[str, Json] = {split: len(task.problems(split)) for split in get_args(Split)}
+        files: dict[str, Json] = {file.name: digest(file.read_bytes()) for file in task.files()}
+        found.append(
+            {"task": task.model_dump(mode="json"), "files": files, "problems": sizes, "notices": list(task.notices())}
+        )
+    return {"sources": found}
 
 
 def check_plan(stages: Sequence[Stage], engine: Engine) -> None:

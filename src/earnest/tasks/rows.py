@@ -72,4 +72,6 @@ def _parse(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
-        raise DataError("malformed JSON", where=where, why=f"{error.msg} at {place}", remedy="mend or drop it") from None
+        raise DataError(
+            "malformed JSON", where=where, why=f"{error.msg} at {place}", remedy="mend or drop it"
+        ) from None
