@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from earnest.functional.stats import spread_over_seeds
+from earnest.recipe import load, resolved
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = Path("recipes/chain.yaml")
@@ -29,25 +30,21 @@ RESULTS = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- chain:begin -->", "<!-- chain:end -->"
 
 
-def travel(runs: Path, seed: int, threads: int) -> Path:
+def travel(runs: Path, seed: int) -> Path:
     """The finished run of one seed: read, resumed or made."""
     run = runs / f"seed-{seed}"
     if (run / "run.json").is_file():
-        info = json.loads((run / "run.json").read_text())
-        if (run / "config" / "launch.yaml").read_text() != (ROOT / RECIPE).read_text() or info["sets"] != [
-            f"threads={threads}"
-        ]:
-            raise SystemExit(f"{run} is of another recipe or thread count: name another --runs, or delete it yourself")
-        if info["status"] in ("done", "refused"):
+        wanted = json.loads(json.dumps(resolved(load(ROOT / RECIPE, seed=seed).recipe)))
+        if json.loads((run / "config" / "resolved.json").read_text()) != wanted:
+            raise SystemExit(f"{run} is of another recipe: name another --runs, or delete it yourself")
+        if json.loads((run / "run.json").read_text())["status"] in ("done", "refused"):
             return run
         command = ["resume", str(run)]
     else:
-        command = ["run", str(RECIPE), "--seed", str(seed), "--set", f"threads={threads}", "--run-dir", str(run)]
+        command = ["run", str(RECIPE), "--seed", str(seed), "--run-dir", str(run)]
     print(f"seed {seed}: earnest {' '.join(command)}", file=sys.stderr, flush=True)
-    child = subprocess.Popen(
-        [str(Path(sys.executable).with_name("earnest")), *command], cwd=ROOT, stdout=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-    )  # fmt: skip
+    earnest = Path(sys.executable).with_name("earnest")
+    child = subprocess.Popen([str(earnest), *command], cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     code = os.waitstatus_to_exitcode(status)
     if code not in (0, 3):  # 3: a verdict or a gate's refusal, which is a result
@@ -234,8 +231,9 @@ def write_section(text: str, file: Path = RESULTS) -> None:
 def describe_machine(run: Path) -> str:
     report = json.loads((run / "report" / "report.json").read_text())
     where, packages = report["machine"], report["versions"]
+    cores = f"{platform.system()}, {os.cpu_count()} CPU cores"
     return (
-        f"{platform.system()}, {os.cpu_count()} CPU cores; {where['device']}, {where['dtype']}, threads per run: {where['threads']}; "
+        f"{cores}; {where['device']}, {where['dtype']}, threads per run: {where['threads']}; "
         f"Python {packages['python']}, PyTorch {packages['torch']}, Transformers {packages['transformers']}."
     )
 
@@ -246,12 +244,11 @@ def main() -> int:
     parser.add_argument(
         "--runs", type=Path, default=ROOT / "runs" / "chain-seeds", help="where runs lie and are looked for"
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--json", action="store_true", help="one JSON line; docs/results.md is left as it is")
     options = parser.parse_args()
     with ThreadPoolExecutor(options.jobs) as pool:
-        runs = list(pool.map(lambda seed: travel(options.runs.resolve(), seed, options.threads), options.seeds))
+        runs = list(pool.map(lambda seed: travel(options.runs.resolve(), seed), options.seeds))
     seeds = [collect(run) for run in runs]
     broken = {s.seed: failures(s) for s in seeds if failures(s)}
     if options.json:

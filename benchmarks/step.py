@@ -11,6 +11,10 @@ Each side is a process of its own, so that its memory is its own. Both are alive
 lets them take one step each in turn and swaps the order every time, so that a busy machine slows both alike. A step reaches
 from the start of one step to the start of the next: sampling, grading, training, logging.
 
+With --model FOLDER (the policy that RL starts from: RUN/sft/model) completions end where they end, which is the step as it is in
+the recipe: then the two sides draw different tokens, equal only on average, and their counts stand beside the times. Its
+learning rate is next to nothing, so that it stays that policy.
+
 ratio: TRL's seconds by ours for each pair of neighbouring steps. memory: the peak of each process (imports included) and what
 it had before the first step.
 """
@@ -31,7 +35,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-PROMPTS, GROUP, TOKENS, LEARNING_RATE = 16, 8, 27, 3e-4
+PROMPTS, GROUP, TOKENS = 16, 8, 27
 
 
 def reward(text: str) -> float:
@@ -101,6 +105,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
             return found
 
     policy = Tiny().open(Machine(device="cpu", dtype="float32", threads=1), folder=folder)
+    lr = json.loads((folder / "asked.json").read_text())["lr"]
     algorithm = build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
     roller = Roller(build("prompt", "chat"), AnyText(), build("strategy", "plain"), policy.tokenizer)
     with build("engine", "torch").open(policy) as engine:
@@ -115,8 +120,8 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
         train(
             Job(
                 name="rl", policy=policy, source=source, loss=PolicyGradient(algorithm, 1.0, None),
-                optim=Optim(lr=LEARNING_RATE), steps=steps + 1, log=StageLog(out), stop=StopRequest(), echo=print,
-                max_tokens=16384, checkpoint_every=10**9, log_every=1,
+                optim=Optim.model_validate({'lr': lr}), steps=steps + 1, log=StageLog(out),
+                stop=StopRequest(), echo=print, max_tokens=16384, checkpoint_every=10**9, log_every=1,
             )
         )  # fmt: skip
 
@@ -136,9 +141,9 @@ def trl_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
         turn.counts = {"generated": count, "trained": count}
         return [reward(text) for text in completions]
 
-    rows = json.loads((folder / "prompts.json").read_text())
+    asked = json.loads((folder / "asked.json").read_text())
     config = GRPOConfig(
-        output_dir=str(out), max_steps=steps + 1, learning_rate=LEARNING_RATE, lr_scheduler_type="constant",
+        output_dir=str(out), max_steps=steps + 1, learning_rate=asked["lr"], lr_scheduler_type="constant",
         per_device_train_batch_size=PROMPTS * GROUP, gradient_accumulation_steps=1, num_generations=GROUP,
         max_completion_length=TOKENS, temperature=1.0, beta=0.0, epsilon=0.2, epsilon_high=0.28, loss_type="dapo",
         scale_rewards="group", adam_beta2=0.95, max_grad_norm=1.0, shuffle_dataset=False, gradient_checkpointing=False,
@@ -146,7 +151,7 @@ def trl_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
     )  # fmt: skip
     trainer = GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(folder, dtype="float32"), reward_funcs=grade, args=config,
-        train_dataset=Dataset.from_list([{"prompt": text} for text in rows]),
+        train_dataset=Dataset.from_list([{"prompt": text} for text in asked["prompts"]]),
         processing_class=AutoTokenizer.from_pretrained(folder), callbacks=[Watch()],
     )  # fmt: skip
     trainer.train()
@@ -166,24 +171,24 @@ def worker(side: str, folder: Path, steps: int, threads: int) -> None:
 # --------------------------------------------------------------------------------------------------------- both in turn
 
 
-def make_model(folder: Path, steps: int) -> None:
-    """The embedded model, an end token that it cannot emit, and the prompts that the run will ask, as text."""
+def make_model(folder: Path, steps: int, trained: Path | None) -> None:
+    """The model and what the run will ask of it. `trained` None: the embedded model and an end token that it cannot emit."""
     from earnest.component import build
     from earnest.data.select import Order
     from earnest.models.tiny import Tiny
     from earnest.types import Machine
 
-    policy = Tiny().open(Machine(device="cpu", dtype="float32", threads=1), seed=0)
-    rows = policy.module.get_input_embeddings().weight.shape[0]
-    policy.tokenizer.add_special_tokens({"eos_token": "<never>"})
-    end = policy.tokenizer.eos_token_id
-    assert end == rows, "the end token must lie outside the output layer"
-    policy.module.config.eos_token_id = policy.module.generation_config.eos_token_id = end
+    policy = Tiny().open(Machine(device="cpu", dtype="float32", threads=1), folder=trained, seed=0)
+    if trained is None:
+        policy.tokenizer.add_special_tokens({"eos_token": "<never>"})
+        end = policy.tokenizer.eos_token_id
+        assert end == policy.head.weight.shape[0], "the end token must lie outside the output layer"
+        policy.module.config.eos_token_id = policy.module.generation_config.eos_token_id = end
     policy.save(folder)
     problems, prompt = build("task", {"name": "chain", "length": 5}).problems("train"), build("prompt", "chat")
     chosen = [problems[i] for i in Order(len(problems), 0).take(PROMPTS * (steps + 2))]
     texts = [prompt.render(problem, policy.tokenizer).text for problem in chosen]
-    (folder / "prompts.json").write_text(json.dumps(texts))
+    (folder / "asked.json").write_text(json.dumps({"prompts": texts, "lr": 3e-4 if trained is None else 1e-12}))
 
 
 class Side:
@@ -213,10 +218,10 @@ class Side:
         return self.listen()
 
 
-def measure(steps: int, warmup: int, threads: int) -> dict[str, Any]:
+def measure(steps: int, warmup: int, threads: int, trained: Path | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_model(folder, steps + warmup)
+        make_model(folder, steps + warmup, trained)
         sides = [Side(side, folder, steps + warmup, threads) for side in ("earnest", "trl")]
         rows: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
         for step in range(steps + warmup):
@@ -228,10 +233,10 @@ def measure(steps: int, warmup: int, threads: int) -> dict[str, Any]:
     ours, theirs = rows["earnest"][warmup:], rows["trl"][warmup:]
     expected = PROMPTS * GROUP * TOKENS
     for row in (*ours, *theirs):
-        assert row["generated"] == row["trained"] == expected, (row, expected)
+        assert row["generated"] == row["trained"] and (trained or row["generated"] == expected), (row, expected)
     return {
         "prompts": PROMPTS, "group_size": GROUP, "completion_tokens": TOKENS, "threads": threads, "pairs": steps,
-        "tokens_per_step": expected, "ratio": _spread([b["wall_s"] / a["wall_s"] for a, b in zip(ours, theirs, strict=True)]),
+        "ratio": _spread([b["wall_s"] / a["wall_s"] for a, b in zip(ours, theirs, strict=True)]),
         "ratio_cpu": _spread([b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True)]),
         "earnest": _side(ours, memory["earnest"]), "trl": _side(theirs, memory["trl"]), "versions": versions(),
     }  # fmt: skip
@@ -239,7 +244,8 @@ def measure(steps: int, warmup: int, threads: int) -> dict[str, Any]:
 
 def _side(rows: Sequence[dict[str, Any]], memory: dict[str, int]) -> dict[str, Any]:
     return {
-        "wall_s": _spread([row["wall_s"] for row in rows]), "cpu_s": _spread([row["cpu_s"] for row in rows]),
+        "tokens": _spread([row["generated"] for row in rows]), "wall_s": _spread([row["wall_s"] for row in rows]),
+        "cpu_s": _spread([row["cpu_s"] for row in rows]),
         "peak_mib": round(memory["rss_peak_kib"] / 1024, 1),
         "before_first_step_mib": round(memory["rss_before_kib"] / 1024, 1),
     }  # fmt: skip
@@ -261,6 +267,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12, help="measured steps of each side")
     parser.add_argument("--warmup", type=int, default=3, help="steps before them that are not counted")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model", type=Path, help="a trained policy instead, whose completions end where they end")
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a few readable ones")
     parser.add_argument("--worker", choices=("earnest", "trl"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -268,7 +275,7 @@ def main() -> int:
     if options.worker:
         worker(options.worker, options.folder, options.steps, options.threads)
         return 0
-    found = measure(options.steps, options.warmup, options.threads)
+    found = measure(options.steps, options.warmup, options.threads, options.model)
     if options.json:
         print(json.dumps(found))
         return 0

@@ -145,7 +145,9 @@ class StageLog:
         self.events.append([{"time": time.time(), "level": level, "event": event, "message": message, **data}])
 
     def lengths(self) -> dict[str, int]:
-        """How far the logs reach now. Events are history and are never cut."""
+        """How far the logs reach now, and have reached the disk. Events are history and are never cut."""
+        _sync(self.metrics.path)
+        _sync(self.rollouts.path)
         return {"metrics": self.metrics.length, "rollouts": self.rollouts.length}
 
     def cut(self, lengths: Mapping[str, int]) -> None:

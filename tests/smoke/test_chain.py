@@ -33,7 +33,7 @@ chain = load()
 
 def test_the_claims_hold_for_a_seed_nobody_chose(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**31)
-    found = chain.collect(chain.travel(tmp_path, seed, threads=1))
+    found = chain.collect(chain.travel(tmp_path, seed))
     assert found.seed == seed
     assert chain.failures(found) == [], f"seed {seed}: {found}"
 
@@ -74,7 +74,7 @@ def test_the_section_replaces_its_own_lines_only(tmp_path: Path) -> None:
 def test_a_run_of_another_recipe_is_not_reused(tmp_path: Path) -> None:
     run = tmp_path / "seed-3"
     (run / "config").mkdir(parents=True)
-    (run / "config" / "launch.yaml").write_text("name: another\n")
-    (run / "run.json").write_text(json.dumps({"status": "done", "sets": ["threads=1"]}))
+    (run / "config" / "resolved.json").write_text(json.dumps({"name": "another"}))
+    (run / "run.json").write_text(json.dumps({"status": "done"}))
     with pytest.raises(SystemExit, match="another recipe"):
-        chain.travel(tmp_path, 3, threads=1)
+        chain.travel(tmp_path, 3)

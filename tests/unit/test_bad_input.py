@@ -22,6 +22,7 @@ from earnest.component import build
 from earnest.models.tiny import Tiny
 from earnest.runlog import RunDir
 from earnest.train import checkpoint
+from earnest.train.demonstrations import Pool
 from earnest.types import Machine
 
 RECIPE = """\
@@ -211,7 +212,16 @@ def test_data_that_cannot_be_read(earnest: Earnest, folder: Path, text: str | No
     assert (folder / "data.jsonl").exists() == (text is not None)
 
 
-def test_examples_longer_than_the_context(earnest: Earnest, folder: Path) -> None:
+def test_examples_longer_than_the_context(earnest: Earnest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, looks = Pool._pair, 0
+
+    def pair(*args: Any, **named: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        assert looks <= 2 * len(ROWS), "it looks at the same rows for ever"
+        return original(*args, **named)
+
+    monkeypatch.setattr(Pool, "_pair", pair)
     (folder / "data.jsonl").write_text(lines(*(json.dumps({**row, "prompt": row["prompt"] * 40}) for row in ROWS)))
     ended = earnest("run", "recipe.yaml", "--set", "task={name: jsonl, path: data.jsonl}")
     assert_told(ended, 2, "no training example fits", "task jsonl", "64 tokens", "a longer context")

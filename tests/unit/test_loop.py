@@ -215,6 +215,18 @@ def test_compute_ends_a_stage_when_it_is_matched(policy: Policy, tmp_path: Path)
     assert totals.steps == 3
 
 
+def test_a_stage_that_ended_early_does_not_go_on_when_it_is_resumed(policy: Policy, tmp_path: Path) -> None:
+    class Done(Counting):
+        def is_done(self, row: Mapping[str, float]) -> bool:
+            return row["step"] == 3
+
+    for asked in ([0, 1, 2], []):
+        source = Done(sft(policy))
+        source.load_state_dict = lambda state: None  # type: ignore[method-assign]
+        assert train(job(policy, source, NegativeLogLikelihood(), tmp_path, steps=9)).steps == 3
+        assert source.asked == asked
+
+
 def test_old_checkpoints_are_dropped_only_once_a_newer_one_is_whole(policy: Policy, tmp_path: Path) -> None:
     train(job(policy, sft(policy), NegativeLogLikelihood(), tmp_path, steps=6, checkpoint_every=2))
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step_000004", "step_000006"]

@@ -83,7 +83,7 @@ def document_bits(
     found: list[DocumentBits] = []
     limit = min(max_tokens, policy.context_length)
     for number, text in enumerate(documents):
-        ids: tuple[int, ...] = tuple(policy.tokenizer.encode(text, add_special_tokens=False)[:limit])
+        ids: tuple[int, ...] = tuple(policy.tokenizer.encode(text, add_special_tokens=False, verbose=False)[:limit])
         if len(ids) < 2:
             continue
         sample = demonstrations([(ids[:1], ids[1:])])

@@ -94,6 +94,7 @@ class Totals:
     trained_tokens: int = 0
     generated_tokens: int = 0
     flops: float = 0.0
+    done: bool = False  # ended before its steps were spent; kept, so that a resumed stage does not go on
 
     def to_json(self) -> dict[str, Json]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -114,11 +115,10 @@ def train(job: Job) -> Totals:
         job.log.event("resumed", f"continued from step {position.step}", step=position.step)
         job.echo(f"[{job.name}] continued from step {position.step}")
     parameter_count = sum(p.numel() for _, p in job.policy.parameters())
-    done = False
-    while totals.steps < job.steps and not done:
+    while totals.steps < job.steps and not totals.done:
         row = _step(job, optimizer, totals, parameter_count)
-        done = job.source.is_done(row) or (job.max_flops is not None and totals.flops >= job.max_flops)
-        last = done or totals.steps == job.steps
+        totals.done = job.source.is_done(row) or (job.max_flops is not None and totals.flops >= job.max_flops)
+        last = totals.done or totals.steps == job.steps
         if totals.steps % job.log_every == 0 or last:
             job.echo(_line(job, row))
         if last or job.stop.requested or totals.steps % job.checkpoint_every == 0:
