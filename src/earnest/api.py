@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from earnest.component import Component, build, parts, user_file
+from earnest.component import Component, build, digest, parts, user_file
 from earnest.errors import EarnestError, GateRefused, Interrupted, RunDirError
 from earnest.recipe import LoadedRecipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
@@ -223,8 +223,9 @@ def _copy_user_code(folder: RunDir, component: Component) -> None:
     for part in parts(component):
         file = user_file(type(part))
         if file is not None:
-            (folder.path / "code").mkdir(exist_ok=True)
-            shutil.copy2(file, folder.path / "code" / file.name)
+            copy = folder.path / "code" / digest(str(file))[:8] / file.name  # two of the same name may differ
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
 
 
 def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: Callable[[str], None]) -> RunResult:

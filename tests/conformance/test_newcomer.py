@@ -120,7 +120,7 @@ def test_four_files_beside_a_recipe_run(files: Path, tmp_path: Path) -> None:
     assert done.returncode in (0, 3) and "Traceback" not in done.stderr, done.stdout + done.stderr
     assert {path: path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")} == before
 
-    assert sorted(path.name for path in (run / "code").iterdir()) == sorted(f"{name}.py" for name in FOLDERS)
+    assert sorted(path.name for path in (run / "code").glob("*/*")) == sorted(f"{name}.py" for name in FOLDERS)
     resolved = read(run / "config" / "resolved.json")
     assert resolved["task"]["name"] == "my_task.py:MyTask" and resolved["engine"]["name"] == "my_engine.py:MyEngine"
     assert resolved["verifier"] == {"name": "my_verifier.py:MyVerifier", "strip": True}

@@ -16,7 +16,7 @@ def test_tells_versions_and_extras(capsys: pytest.CaptureFixture[str]):
     assert doctor.doctor(json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["core"]["torch"] == version("torch")
-    assert {"lora", "interop", "real"} <= set(found["optional"]) and "dev" not in found["optional"]
+    assert {"interop", "real"} <= set(found["optional"]) and "dev" not in found["optional"]
     assert 1 <= found["cores"] <= (os.cpu_count() or 1) and found["memory_gib"] > 0 and found["disk_free_gib"] > 0
 
 
@@ -24,10 +24,10 @@ def test_text_names_the_extra_that_installs_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     real = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda package: None if package == "peft" else real(package))
+    monkeypatch.setattr(doctor, "_version", lambda package: None if package == "gguf" else real(package))
     assert doctor.doctor() == 0
     out = capsys.readouterr().out
-    assert 'missing peft: pip install "earnest[lora]"' in out
+    assert 'missing gguf: pip install "earnest[real]"' in out
 
 
 def test_missing_core_package_is_exit_4_and_no_crash(

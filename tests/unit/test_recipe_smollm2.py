@@ -30,7 +30,7 @@ THINGS = ("apples", "bricks", "coins", "drums", "eggs", "forks", "gloves", "hats
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """150 one-step problems, three worked ones of which one is too long for the stand-in, and a text."""
+    """150 one-step problems, as many written out of which half are too long for the stand-in, and a text."""
     folder = tmp_path / "data"
     for name in ("mawps_family", "gsm8k", "drift_text"):
         (folder / name).mkdir(parents=True)
@@ -40,13 +40,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rows.append({"sQuestion": question, "lEquations": [f"X={i + 2}+3"], "lSolutions": [float(i + 5)]})
     (folder / "mawps_family" / "SingleEq.json").write_text(json.dumps(rows[:100]))
     (folder / "mawps_family" / "AddSub.json").write_text(json.dumps(rows[100:]))
-    worked = [
-        {"question": "Six boxes of 2 pens?", "answer": "6*2=<<6*2=12>>12\n#### 12"},
-        {"question": "Half of ninety trees?", "answer": "90/2=<<90/2=45>>45\n#### 45"},
-        {"question": "What is left of 7 cakes after one is eaten?", "answer": "7-1=6 " * CONTEXT + "\n#### 6"},
-    ]
-    for name in ("train", "test"):
-        lines = worked if name == "train" else [{"question": "Any clouds today, or none?", "answer": "none\n#### 0"}]
+    for name, whose in (("train", NAMES), ("test", ("Pat", "Ray"))):
+        lines = [
+            {
+                "question": f"Each of {who} {who} {who} ate 2 {what}?",
+                "answer": "3*2=<<3*2=6>>6" + " yes" * long + "\n#### 6",
+            }
+            for who in whose
+            for what, long in zip(THINGS, (0, CONTEXT) * 5, strict=True)
+        ]
         (folder / "gsm8k" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     (folder / "drift_text" / "wiki_demo.txt").write_text("A river runs to the sea.\nTwo rivers meet below the hill.\n")
     monkeypatch.setenv("EARNEST_DATA", str(folder))
@@ -97,5 +99,5 @@ def test_the_whole_road_runs_on_any_model_folder(data: Path, model: Path, tmp_pa
     assert drift["metric"] == "bits_per_byte" and drift["n"] == 2 and drift["value"] > 0
     assert drift["value"] != drift["base_value"], "training changed nothing"
     rows = [json.loads(line) for line in (run / "sft_gsm8k" / "metrics.jsonl").read_text().splitlines()]
-    assert rows[-1]["data/overlong"] >= 2, "eight examples of the two that fit pass the long one"
+    assert rows[-1]["data/overlong"] >= 1, "half the examples do not fit the context"
     assert len(list(run.glob("*/checkpoints/step_*"))) == 3, "one checkpoint per training stage"

@@ -9,15 +9,27 @@ from torch import Tensor
 
 from earnest.types import Batch, Sample
 
+WORTH_A_PASS = 1024
+"""Tokens below which a micro-batch is not closed for the sake of less padding: a pass has costs of its own."""
+
 
 def split(samples: Sequence[Sample], max_tokens: int) -> list[list[Sample]]:
-    """Micro-batches of at most `max_tokens` tokens after padding to their longest sequence; a longer sequence stands alone."""
+    """Micro-batches of at most `max_tokens` tokens after padding to their longest sequence; a longer sequence stands alone.
+
+    One that is worth a pass is also closed where the next sequence, a longer one, would make more than a quarter of it padding.
+    """
     batches: list[list[Sample]] = []
+    tokens = 0  # of the last batch, without padding
     for sample in sorted(samples, key=lambda s: len(s.token_ids)):
-        if batches and (len(batches[-1]) + 1) * len(sample.token_ids) <= max_tokens:
+        length = len(sample.token_ids)
+        padded = (len(batches[-1]) + 1) * length if batches else 0
+        wasteful = tokens >= WORTH_A_PASS and padded - tokens - length > padded / 4
+        if batches and padded <= max_tokens and not wasteful:
             batches[-1].append(sample)
+            tokens += length
         else:
             batches.append([sample])
+            tokens = length
     return batches
 
 

@@ -68,7 +68,7 @@ class Rl(TrainingStage):
         reader = roller(context, policy)
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
         with context.engine.open(policy) as engine:
-            if not (context.log.folder / "checkpoints").is_dir():
+            if self.gates and not context.log.checkpoints.is_dir():
                 self._pass_gates(context, task, reader, engine, sampling)
             algorithm = self.algorithm.with_max_tokens(self.max_tokens)
             value_head = None
