@@ -15,7 +15,7 @@ With --model FOLDER (the policy that RL starts from: RUN/sft/model) completions 
 the recipe: then the two sides draw different tokens, equal only on average, and their counts stand beside the times. Its
 learning rate is next to nothing, so that it stays that policy.
 
-TRL runs in float32 and without gradient checkpointing, which is faster here than its defaults.
+TRL runs in float32, as ours does, and without its default gradient checkpointing, which would compute the forward pass twice.
 
 ratio: TRL's seconds by ours for each pair of neighbouring steps. memory: the peak of each process (imports included) and what
 it had before the first step.

@@ -172,11 +172,13 @@ def evaluate(
 ) -> EvalResult:
     """Sample and grade a model folder (or hub id) on a task: k samples a problem at T = 1, one greedy completion."""
     from earnest.data.rollouts import Roller
+    from earnest.data.select import subset
     from earnest.evaluate import run as asking
     from earnest.evaluate.summary import summarize
     from earnest.stages.road import machine
 
-    problems = list((chosen := build("task", task)).problems(split)[:limit])
+    chosen = build("task", task)
+    problems = subset(chosen.problems(split), limit)
     policy = build("model", {"name": "hf", "path": model}).open(
         machine("auto", "auto", None), seed=derive(seed, "model")
     )

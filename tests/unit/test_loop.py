@@ -154,7 +154,7 @@ def test_a_crash_on_one_item_costs_no_other_item_its_verdict(policy: Policy) -> 
 def test_the_logged_loss_is_the_whole_step_s(policy: Policy, tmp_path: Path) -> None:
     """The mean negative log-likelihood over all trained tokens of the step, although it was taken in many micro-batches."""
     source = sft(policy)
-    pairs = Demonstrations(Pool(TASK, Chat(), policy.tokenizer, 0, 256), batch_size=8).pool.take(8, worked=True)
+    pairs = Demonstrations(Pool(TASK, Chat(), policy.tokenizer, 0, 256), batch_size=8).pool.take(8, "worked")
     logps: list[float] = []
     for prompt, completion in pairs:
         with torch.no_grad():
@@ -244,3 +244,35 @@ def test_verdicts_are_counted_one_to_one(policy: Policy) -> None:
 
     with pytest.raises(AssertionError, match="verdicts for"):
         judge(Short(), [Item(problem=TASK.problems("dev")[0], parsed=Chat().parse("1", opened=True), truncated=False)])
+
+
+def test_only_solutions_with_a_trace_are_shown_as_worked(policy: Policy, tmp_path: Path) -> None:
+    from earnest.errors import DataError
+    from earnest.tasks.jsonl import Jsonl
+
+    def pool(*traces: str | None) -> Pool:
+        rows = [
+            {"prompt": f"{i}+{i}=", "answer": str(2 * i), **({"trace": t} if t else {})} for i, t in enumerate(traces)
+        ]
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        held_out = tmp_path / "other.jsonl"
+        held_out.write_text('{"prompt": "far away?", "answer": "7"}\n')
+        task = Jsonl(path=str(tmp_path / "rows.jsonl"), dev=str(held_out), test=str(held_out))
+        return Pool(task, Chat(), policy.tokenizer, 0, 256)
+
+    open_mark = policy.tokenizer.convert_tokens_to_ids("</think>")
+    pairs = pool("so it is", None, "thus", None).take(6, "worked")
+    assert len(pairs) == 6 and all(completion[0] != open_mark for _, completion in pairs)
+    with pytest.raises(DataError, match="worked_share: 0"):
+        pool(None, None).take(1, "worked")
+    assert len(pool(None, None).take(2, "direct")) == 2
+
+
+def test_a_subset_is_the_same_for_everyone_and_not_the_first_rows() -> None:
+    from earnest.data.select import subset
+
+    problems = TASK.problems("test")
+    chosen = subset(problems, 10)
+    assert len({p.id for p in chosen}) == 10 and chosen == subset(problems, 10)
+    assert chosen != list(problems[:10])
+    assert subset(problems, 1000) == list(problems)

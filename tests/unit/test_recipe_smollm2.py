@@ -18,36 +18,56 @@ from earnest import api
 from earnest.models.base import Policy
 from earnest.prompts.chat import Chat
 from earnest.recipe import load
+from earnest.seeding import rng
 from earnest.types import Problem, Solution
 from policies import module_of
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "smollm2.yaml"
 CONTEXT = 512
-NAMES = ("Ann", "Ben", "Cid", "Dot", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Lee", "Max", "Ned", "Oda")
-THINGS = ("apples", "bricks", "coins", "drums", "eggs", "forks", "gloves", "hats", "inks", "jars")
+WORDS = (
+    "ann",
+    "ben",
+    "cid",
+    "dot",
+    "eve",
+    "fay",
+    "gus",
+    "hal",
+    "apple",
+    "brick",
+    "coin",
+    "drum",
+    "egg",
+    "fork",
+    "glove",
+)
+
+
+def _some_words(*key: str | int) -> str:
+    """Eight words, so that no two problems are near twins."""
+    return " ".join(rng("words", *key).choices(WORDS, k=8))
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """150 one-step problems, as many written out of which half are too long for the stand-in, and a text."""
+    """150 one-step problems, 100 written out of which half are too long for the stand-in, and a text."""
     folder = tmp_path / "data"
     for name in ("mawps_family", "gsm8k", "drift_text"):
         (folder / name).mkdir(parents=True)
     rows: list[dict[str, Any]] = []
-    for i, (who, what) in enumerate((n, t) for n in NAMES for t in THINGS):
-        question = f"{who} of house {who * (i % 7)} has {i + 2} {what}, then finds 3 {what} {what[: i % 5]}. How many?"
+    for i in range(150):
+        question = f"{_some_words('mawps', i)} has {i + 2} hats, then finds 3. How many?"
         rows.append({"sQuestion": question, "lEquations": [f"X={i + 2}+3"], "lSolutions": [float(i + 5)]})
     (folder / "mawps_family" / "SingleEq.json").write_text(json.dumps(rows[:100]))
     (folder / "mawps_family" / "AddSub.json").write_text(json.dumps(rows[100:]))
-    for name, whose in (("train", NAMES), ("test", ("Pat", "Ray"))):
+    for name, count in (("train", 100), ("test", 10)):
         lines = [
             {
-                "question": f"Each of {who} {who} {who} ate 2 {what}?",
-                "answer": "3*2=<<3*2=6>>6" + " yes" * long + "\n#### 6",
+                "question": f"{_some_words(name, i)}?",
+                "answer": "3*2=<<3*2=6>>6" + " yes" * (CONTEXT * (i % 2)) + "\n#### 6",
             }
-            for who in whose
-            for what, long in zip(THINGS, (0, CONTEXT) * 5, strict=True)
+            for i in range(count)
         ]
         (folder / "gsm8k" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     (folder / "drift_text" / "wiki_demo.txt").write_text("A river runs to the sea.\nTwo rivers meet below the hill.\n")

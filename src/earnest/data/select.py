@@ -1,10 +1,21 @@
-"""Which problem comes next: an endless, seeded order over a pool, with its place in it as the only state."""
+"""Which problems: a fixed subset of a split, and an endless, seeded order over a pool with its place in it as the only state."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from earnest.seeding import derive
+from earnest.seeding import derive, rng
+from earnest.types import Problem
+
+
+def subset(problems: Sequence[Problem], count: int) -> list[Problem]:
+    """At most `count` of a split, drawn without regard to their order in the source; the same ones for every run and seed."""
+    if count >= len(problems):
+        return list(problems)
+    chosen = sorted(rng("subset", len(problems)).sample(range(len(problems)), count))
+    return [problems[i] for i in chosen]
 
 
 class Order:

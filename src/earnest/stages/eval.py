@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.component import DataPath, build, digest, plug
 from earnest.data.documents import read_documents
+from earnest.data.select import subset
 from earnest.errors import ConfigError, Interrupted, nearest
 from earnest.evaluate.run import Protocol, count_look, document_bits, greedy, sampled, write_records
 from earnest.models.base import Policy
@@ -81,7 +82,7 @@ class Eval(Stage):
 
     def run(self, context: Context, start: str) -> Outcome:
         task = self.task or context.task
-        problems = list(task.problems(self.split)[: self.problems])
+        problems = subset(task.problems(self.split), self.problems)
         models = list(self.models or context.policies)
         for model in models:
             if model not in context.policies:
@@ -118,7 +119,7 @@ class Eval(Stage):
             for item in self.drift:
                 if isinstance(item, SkillDrift):
                     verifier: Verifier = build("verifier", item.task.verifier_name)
-                    asked = list(item.task.problems("test")[: item.problems])
+                    asked = subset(item.task.problems("test"), item.problems)
                     short = Protocol(
                         stage=self.id,
                         split="test",

@@ -33,5 +33,5 @@ class Pretrain(TrainingStage):
         policy = context.open_policy(start)
         seed = derive(context.seed, self.id, "order")
         pool = Pool(self.task, self.prompt, policy.tokenizer, seed, policy.context_length)
-        source = Demonstrations(pool, batch_size=self.batch_size)
+        source = Demonstrations(pool, batch_size=self.batch_size, show="as_is")
         return self.train(context, policy, source, NegativeLogLikelihood())

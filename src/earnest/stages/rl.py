@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from earnest.algorithms.base import Algorithm
 from earnest.component import build, plug
 from earnest.data.rollouts import Roller, with_answer
+from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.errors import GateRefused
 from earnest.gates.base import Evidence, Gate, GateResult
@@ -93,7 +94,7 @@ class Rl(TrainingStage):
     def _pass_gates(
         self, context: Context, task: Task, reader: Roller, engine: EngineSession, sampling: Sampling
     ) -> None:
-        problems = list(task.problems("dev")[: self.gate_problems])
+        problems = subset(task.problems("dev"), self.gate_problems)
         groups = reader.collect(
             problems, engine, n=self.group_size, sampling=sampling, seed=derive(context.seed, self.id, "gates")
         ).groups

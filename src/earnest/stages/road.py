@@ -22,7 +22,7 @@ import torch
 
 from earnest.component import Component, build, digest, parts, user_file
 from earnest.engines.base import Engine
-from earnest.errors import ConfigError, GateRefused, Interrupted, MissingDependency, RunDirError, nearest
+from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, MissingDependency, RunDirError, nearest
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
 from earnest.recipe import LoadedRecipe, Recipe
@@ -124,6 +124,7 @@ class Road:
                 "output": {} if outcome.policy is None else {"policy": str(outcome.policy.relative_to(self.run.path))},
             }  # fmt: skip
             write_json(log.folder / "stage.json", {**note, **done})
+        shutil.rmtree(log.checkpoints, ignore_errors=True)  # the stage is done, and its policy is in model/
         return {**note, **done}
 
     def _spent_before(self, stage: Stage, depends_on: Mapping[str, str]) -> float:
@@ -213,12 +214,19 @@ def manifest(recipe: Recipe) -> Json:
     found: list[Json] = []
     tasks = [p for c in (recipe.task, *recipe.stages) for p in parts(c) if isinstance(p, Task)]
     for task in dict.fromkeys(tasks):
-        sizes: dict[str, Json] = {split: len(task.problems(split)) for split in get_args(Split)}
+        sizes: dict[str, Json] = {split: _size(task, split) for split in get_args(Split)}
         files: dict[str, Json] = {file.name: digest(file.read_bytes()) for file in task.files()}
         found.append(
             {"task": task.model_dump(mode="json"), "files": files, "problems": sizes, "notices": list(task.notices())}
         )
     return {"sources": found}
+
+
+def _size(task: Task, split: Split) -> int:
+    try:
+        return len(task.problems(split))
+    except DataError:  # an empty split is no fault of a source that is only trained on
+        return 0
 
 
 def check_plan(stages: Sequence[Stage], engine: Engine) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.component import build, is_set, plug
+from earnest.data.select import subset
 from earnest.errors import ConfigError
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
@@ -77,7 +78,7 @@ class Sft(TrainingStage):
             probe = None
             if self.until is not None:
                 probe = Probe(
-                    roller=reader, engine=engine, problems=task.problems("dev")[: self.probe_problems],
+                    roller=reader, engine=engine, problems=subset(task.problems("dev"), self.probe_problems),
                     every=self.probe_every, max_tokens=self.max_tokens, seed=derive(context.seed, self.id, "probe"),
                     target=self.until.worked_accuracy,
                 )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Pair: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+Show: TypeAlias = Literal["worked", "direct", "as_is"]
 
 
 class Pool:
@@ -37,28 +38,32 @@ class Pool:
         self.order = Order(len(self.problems), seed)
         self.overlong = 0
 
-    def take(self, count: int, *, worked: bool) -> list[Pair]:
-        """The next `count` examples that fit the context. Raises DataError if none does."""
+    def take(self, count: int, show: Show) -> list[Pair]:
+        """The next `count` examples that fit the context. Raises DataError if none does.
+
+        show: "worked" takes those with a trace and shows it, "direct" leaves it out, "as_is" takes all as they are.
+        """
         pairs: list[Pair] = []
         misses = 0
         while len(pairs) < count:
-            pair = self._pair(self.problems[self.order.take(1)[0]], worked=worked)
+            pair = self._pair(self.problems[self.order.take(1)[0]], show)
             misses = 0 if pair is not None else misses + 1
             pairs += [pair] if pair is not None else []
             if misses > len(self.problems):
                 raise DataError(
-                    "no training example fits", where=f"task {self.task.name}",
-                    why=f"each has no solution or is longer than the {self.context} tokens of the context",
-                    remedy="shorter examples, or a model with a longer context",
+                    "no training example is usable", where=f"task {self.task.name}",
+                    why=f"each has no {'trace' if show == 'worked' else 'solution'}, or more than the context's "
+                    f"{self.context} tokens",
+                    remedy="examples that fit; worked_share: 0 where there are no traces to imitate",
                 )  # fmt: skip
         return pairs
 
-    def _pair(self, problem: Problem, *, worked: bool) -> Pair | None:
+    def _pair(self, problem: Problem, show: Show) -> Pair | None:
         solution = self.task.gold(problem)
-        if solution is None:
+        if solution is None or (show == "worked" and not solution.thought):
             return None
         rendered = self.prompt.render(problem, self.tokenizer)
-        shown = solution if worked else Solution("", solution.answer)
+        shown = Solution("", solution.answer) if show == "direct" else solution
         completion = self.prompt.complete(shown, rendered, self.tokenizer)
         if len(rendered.ids) + len(completion) > self.context:
             self.overlong += 1
@@ -95,18 +100,19 @@ class Demonstrations(Source):
 
     def __init__(
         self, pool: Pool, *, batch_size: int, worked_share: float = 1.0, replay: Pool | None = None,
-        replay_share: float = 0.0, probe: Probe | None = None,
+        replay_share: float = 0.0, probe: Probe | None = None, show: Literal["worked", "as_is"] = "worked",
     ) -> None:  # fmt: skip
         assert (replay is None) == (replay_share == 0.0)
         self.pool, self.replay, self.probe = pool, replay, probe
+        self.show: Show = show
         self.replayed = round(batch_size * replay_share)
         self.worked = round((batch_size - self.replayed) * worked_share)
         self.direct = batch_size - self.replayed - self.worked
 
     def work(self, step: int) -> Work:
-        pairs = self.pool.take(self.worked, worked=True) + self.pool.take(self.direct, worked=False)
+        pairs = self.pool.take(self.worked, self.show) + self.pool.take(self.direct, "direct")
         if self.replay is not None:
-            pairs += self.replay.take(self.replayed, worked=True)
+            pairs += self.replay.take(self.replayed, "as_is")
         return Work(demonstrations(pairs), {"data/overlong": float(self.pool.overlong)})
 
     def after(self, step: int) -> Mapping[str, float]:
