@@ -35,7 +35,10 @@ class DiskFull(EarnestError):
 
 def dump_line(row: Mapping[str, Json]) -> str:
     """One JSON line, the same bytes for the same row. NaN and infinities become null."""
-    return json.dumps(_finite(row), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    try:
+        return json.dumps(row, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # a number that is none
+        return json.dumps(_finite(row), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 def write_json(path: Path, value: Json) -> None:

@@ -118,22 +118,18 @@ class Roller:
         verdicts = iter(judge(self.verifier, items))
         return [[next(verdicts) for _ in group.rollouts] for group in groups]
 
-    def record(
-        self, rollout: Rollout, *, index: int, stage: str, step: int, split: Split, advantage: float | None = None
-    ) -> Record:
-        """The line that the store keeps of a rollout."""
-        completion, parsed = rollout.completion, rollout.parsed
-        drawn = [lp for lp, sampled in zip(completion.logprobs or (), completion.sampled, strict=False) if sampled]
-        return Record(
-            problem=rollout.problem, index=index, text=parsed.text, thought=parsed.thought,
-            answer_text=parsed.answer_text, well_formed=parsed.well_formed and not _truncated(completion),
-            tokens=sum(completion.sampled),
-            thought_tokens=len(self.tokenizer.encode(parsed.thought or "", add_special_tokens=False)),
-            finish=completion.finish, policy_version=completion.policy_version, sampling=completion.sampling,
-            verdict=rollout.verdict, reward=rollout.reward, stage=stage, step=step, split=split,
-            prompt_ids=rollout.prompt_ids, token_ids=completion.token_ids or (),
-            logprob_mean=sum(drawn) / len(drawn) if drawn else None, advantage=advantage,
-        )  # fmt: skip
+    def records(
+        self, groups: Sequence[Group], *, stage: str, step: int, split: Split, advantages: Sequence[float] | None = None
+    ) -> list[Record]:
+        """The lines that the store keeps of judged groups, in their order. advantages: one per rollout."""
+        rollouts = [(index, rollout) for group in groups for index, rollout in enumerate(group.rollouts)]
+        thoughts = [rollout.parsed.thought or "" for _, rollout in rollouts]
+        thought_ids = self.tokenizer(thoughts, add_special_tokens=False)["input_ids"] if thoughts else []
+        given = advantages if advantages is not None else [None] * len(rollouts)
+        return [
+            _record(rollout, index, len(ids), advantage, stage, step, split)
+            for (index, rollout), ids, advantage in zip(rollouts, thought_ids, given, strict=True)
+        ]
 
     def _item(
         self,
@@ -185,6 +181,22 @@ def _rollout(
     return Rollout(
         problem=problem, prompt_ids=prompt_ids, completion=completion, parsed=item.parsed, verdict=verdict,
         reward=verdict.score, reward_parts=parts,
+    )  # fmt: skip
+
+
+def _record(
+    rollout: Rollout, index: int, thought_tokens: int, advantage: float | None, stage: str, step: int, split: Split
+) -> Record:
+    completion, parsed = rollout.completion, rollout.parsed
+    drawn = [lp for lp, sampled in zip(completion.logprobs or (), completion.sampled, strict=False) if sampled]
+    return Record(
+        problem=rollout.problem, index=index, text=parsed.text, thought=parsed.thought,
+        answer_text=parsed.answer_text, well_formed=parsed.well_formed and not _truncated(completion),
+        tokens=sum(completion.sampled), thought_tokens=thought_tokens, finish=completion.finish,
+        policy_version=completion.policy_version, sampling=completion.sampling, verdict=rollout.verdict,
+        reward=rollout.reward, stage=stage, step=step, split=split, prompt_ids=rollout.prompt_ids,
+        token_ids=completion.token_ids or (), logprob_mean=sum(drawn) / len(drawn) if drawn else None,
+        advantage=advantage,
     )  # fmt: skip
 
 

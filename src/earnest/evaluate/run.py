@@ -100,8 +100,4 @@ def _records(
     mode: str,
 ) -> list[Record]:  # fmt: skip
     collected = roller.collect(problems, engine, n=n, sampling=sampling, seed=derive(protocol.seed, "evaluation", mode))
-    return [
-        roller.record(r, index=i, stage=protocol.stage, step=0, split=protocol.split)
-        for group in collected.groups
-        for i, r in enumerate(group.rollouts)
-    ]
+    return roller.records(collected.groups, stage=protocol.stage, step=0, split=protocol.split)

@@ -76,11 +76,9 @@ class OnPolicy(Source):
         self.live_steps += is_live
         ends = torch.cumsum(seen.length_N, 0)
         first_N = credit.advantage_T[ends - seen.length_N].tolist()
-        rollouts = [(i, r) for group in collected.groups for i, r in enumerate(group.rollouts)]
-        records = [
-            self.roller.record(r, index=i, stage=config.stage, step=step + 1, split="train", advantage=advantage)
-            for (i, r), advantage in zip(rollouts, first_N, strict=True)
-        ]
+        records = self.roller.records(
+            collected.groups, stage=config.stage, step=step + 1, split="train", advantages=first_N
+        )
         timing = {"time/generate": collected.timing.generate, "time/grade": collected.timing.grade}
         return Work(samples, {**metrics, **credit.metrics, **timing}, records, int(seen.length_N.sum()))
 
