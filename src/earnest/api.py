@@ -233,7 +233,7 @@ def _copy_user_code(folder: RunDir, component: Component) -> None:
 def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: Callable[[str], None]) -> RunResult:
     from earnest.stages.road import Road
 
-    begun, before = time.monotonic(), float(folder.info().get("wall_s") or 0.0)
+    begun, before = time.monotonic(), _spent(folder)
     status = "failed"
     try:
         with stop_on_signal(echo) as stop:
@@ -252,6 +252,12 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
     finally:
         folder.update(status=status, ended=now(), wall_s=before + time.monotonic() - begun)
     return _result(folder, status)
+
+
+def _spent(folder: RunDir) -> float:
+    """Seconds of earlier attempts; a killed one could not write them down, but its stages say."""
+    stages = [float(read_json(file).get("wall_s") or 0.0) for file in folder.path.glob("*/stage.json")]
+    return max(float(folder.info().get("wall_s") or 0.0), sum(stages))
 
 
 def _result(folder: RunDir, status: str) -> RunResult:

@@ -301,7 +301,7 @@ def _user_class(kind: str, name: str, context: BuildContext) -> type[Component]:
 
 
 def _module_from_file(file: Path, context: BuildContext) -> Any:
-    module_name = f"earnest_user_{digest(str(file))[:12]}"
+    module_name = f"earnest_user_{digest(str(file), file.read_bytes())[:12]}"  # edited, it is another module
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, file)
@@ -331,6 +331,4 @@ def is_set(component: Component, field: str) -> bool:
 
 def user_file(cls: type[Component]) -> Path | None:
     """The file of a user's own plug-in, which a run copies and hashes; None for one that the package ships."""
-    if cls.__module__.startswith("earnest_user_"):
-        return Path(inspect.getfile(cls))
-    return None
+    return None if cls.__module__.startswith("earnest.") else Path(inspect.getfile(cls))

@@ -45,7 +45,7 @@ class Recipe(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """auto: cuda if there is one, else cpu."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: bfloat16 on cuda, float32 on the CPU (where bfloat16 decoding is slower)."""
+    """auto: float32. Weights are trained as they are kept, and in bfloat16 small updates are rounded away."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; by default the machine's. Results are reproducible only for the same number."""
     stages: tuple[Any, ...] = Field(min_length=1)

@@ -119,6 +119,12 @@ class AppendLog:
         with disk_full_is_an_error(self.path), open(self.path, "ab") as file:
             file.write("".join(dump_line(row) + "\n" for row in rows).encode())
 
+    def mend(self) -> None:
+        """Drop a last line that a killed writer left half-written. Only for whoever holds the run."""
+        data = self.path.read_bytes()
+        if data and not data.endswith(b"\n"):
+            os.truncate(self.path, data.rfind(b"\n") + 1)
+
     @property
     def length(self) -> int:
         """Bytes written so far."""
@@ -138,6 +144,7 @@ class StageLog:
         self.metrics = AppendLog(folder / "metrics.jsonl")
         self.events = AppendLog(folder / "events.jsonl")
         self.rollouts = AppendLog(folder / "rollouts" / "rollouts.jsonl")
+        self.events.mend()
 
     @property
     def checkpoints(self) -> Path:
@@ -167,7 +174,7 @@ class RunDir:
     """A run's directory, held by this process from `create` or `open` until `close`."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.resolve()
         self._lock = open(path / ".lock", "a+")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from earnest.gates.base import Evidence, GateResult
 from earnest.gates.support import Support
@@ -58,6 +59,23 @@ def test_a_model_that_is_always_right_or_always_wrong_is_refused_with_the_fittin
     assert solved.outcome == "refused" and "harder problems" in solved.remedy
     hopeless = checked([[True] * 4] * 30 + [[False] * 4] * 70, NEVER)
     assert hopeless.outcome == "refused" and "easier problems" in hopeless.remedy
+
+
+def test_a_grader_that_fails_is_not_blamed_on_the_model() -> None:
+    failed = Verdict(status=Status.ERROR, correct=None, score=None, reason="broken")
+    groups = [
+        Group(g.problem, tuple(replace(r, verdict=failed) for r in g.rollouts)) for g in map(group, range(9), MIXED)
+    ]
+    result = Support().check(Evidence("rl", groups, [[failed] * 4] * 9))
+    assert result.outcome == "refused" and "the grader failed on 36 samples, first: broken" in result.reason
+
+
+def test_a_failure_beside_a_right_answer_is_no_mixture() -> None:
+    failed = Verdict(status=Status.ERROR, correct=None, score=None, reason="broken")
+    right = group(0, [True] * 30)
+    groups = [replace(right, rollouts=(replace(right.rollouts[0], verdict=failed), *right.rollouts[1:]))] * 100
+    result = Support().check(Evidence("rl", groups, [[verdict(False)] * 30] * 100))
+    assert result.numbers["mixed"] == 0.0 and result.outcome == "refused"
 
 
 def test_few_mixed_groups_are_warned_about() -> None:

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,44 @@ def test_a_stage_that_ended_early_does_not_go_on_when_it_is_resumed(policy: Poli
 def test_old_checkpoints_are_dropped_only_once_a_newer_one_is_whole(policy: Policy, tmp_path: Path) -> None:
     train(job(policy, sft(policy), NegativeLogLikelihood(), tmp_path, steps=6, checkpoint_every=2))
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step_000004", "step_000006"]
+
+
+def test_the_newest_checkpoint_is_the_one_with_the_highest_number(tmp_path: Path) -> None:
+    for name in ("step_999950", "step_1000000"):
+        (tmp_path / name).mkdir()
+    assert checkpoint.latest(tmp_path) == tmp_path / "step_1000000"
+
+
+def test_one_rollout_a_prompt_is_a_signal_to_an_algorithm_that_needs_no_group(policy: Policy, tmp_path: Path) -> None:
+    from earnest.algorithms.reinforce_pp import ReinforcePP
+    from earnest.evaluate.claim import is_live
+
+    source = rl(policy, EveryOther())
+    source.algorithm = ReinforcePP()
+    source.config = replace(source.config, group_size=1, prompts_per_step=16)
+    train(job(policy, source, PolicyGradient(source.algorithm, 1.0, None), tmp_path, steps=1))
+    (row,) = rows(tmp_path)
+    assert row["groups/mixed"] == 0.0 and row["update/taken"] == 1.0 and is_live(row)
+
+
+def test_weights_that_are_not_finite_are_not_saved_as_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from earnest import api
+    from earnest.errors import EarnestError
+    from earnest.stages import training
+
+    def poisoned(job: Job) -> Totals:
+        next(p for _, p in job.policy.parameters()).data[0] = math.nan
+        return Totals()
+
+    monkeypatch.setattr(training, "train", poisoned)
+    (tmp_path / "recipe.yaml").write_text(
+        "name: x\nthreads: 1\nmodel: {name: tiny, width: 16, layers: 1, heads: 2}\n"
+        "task: {name: chain, length: 3, dev_size: 20, test_size: 40}\n"
+        "stages: [{stage: sft, steps: 3, batch_size: 4, lr: 1e-3}]\n"
+    )
+    with pytest.raises(EarnestError, match="not finite"):
+        api.run(tmp_path / "recipe.yaml", run_dir=tmp_path / "run", echo=lambda line: None)
+    assert not (tmp_path / "run" / "sft" / "model").exists()
 
 
 def test_demonstrations_weigh_every_trained_token_of_the_step_alike() -> None:

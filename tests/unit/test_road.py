@@ -82,3 +82,95 @@ def test_looks_at_the_same_problems_are_counted_across_runs(tmp_path: Path) -> N
     assert json.loads((run / "eval" / "protocol.json").read_text())["looks"] == 2
     other, _ = go(tmp_path, "eval.problems=12")
     assert json.loads((other / "eval" / "protocol.json").read_text())["looks"] == 1
+
+
+GRADER = """
+from earnest.types import Status, Verdict
+from earnest.verifiers.base import Verifier
+
+
+class Grader(Verifier):
+    \"\"\"Pays what it is told to.\"\"\"
+
+    def judge(self, items):
+        return [PAY for _ in items]
+"""
+PAYS = "Verdict(status=Status.OK, correct=True, score=1.0)"
+PAYS_NOT = "Verdict(status=Status.OK, correct=False, score=0.0)"
+FAILS = 'Verdict(status=Status.ERROR, correct=None, score=None, reason="no gold today")'
+
+
+def graded(folder: Path, verdict: str, name: str = "grader.py:Grader", stages: str = "") -> tuple[Path, str]:
+    """Run the recipe with a grader of the user's own that says always the same."""
+    (folder / "grader.py").write_text(GRADER.replace("PAY", verdict))
+    recipe = stages if stages else RECIPE.replace("stages:", f"verifier: {name}\nstages:")
+    (folder / "recipe.yaml").write_text(recipe)
+    result = api.run(folder / "recipe.yaml", runs=folder / "runs", command="earnest run", echo=lambda line: None)
+    return result.run_dir, result.sentence
+
+
+def sampled(run: Path, model: str = "sft") -> float:
+    report = json.loads((run / "report" / "report.json").read_text())
+    return report["models"][model]["verifier_pass"]["sampled"]["value"]
+
+
+def test_a_grader_that_was_edited_is_another_grader_even_in_the_same_process(tmp_path: Path) -> None:
+    assert sampled(graded(tmp_path, PAYS_NOT)[0]) == 0.0
+    assert sampled(graded(tmp_path, PAYS)[0]) == 1.0
+    assert sampled(graded(tmp_path, PAYS_NOT)[0]) == 0.0
+
+
+def test_code_of_a_plug_in_from_a_module_is_copied_and_in_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+    import sys
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run, _ = graded(tmp_path, PAYS_NOT, "grader:Grader")
+    assert [p.name for p in (run / "code").glob("*/*")] == ["grader.py"]
+    sys.modules.pop("grader")
+    importlib.invalidate_caches()
+    again, _ = graded(tmp_path, PAYS, "grader:Grader")
+    assert note(again, "eval")["cached_from"] is None
+    sys.modules.pop("grader")
+
+
+def test_numbers_of_a_grader_that_fails_are_not_reported(tmp_path: Path) -> None:
+    run, sentence = graded(tmp_path, FAILS)
+    assert json.loads((run / "run.json").read_text())["status"] == "refused"
+    assert "the grader failed on 20 of 20 completions" in sentence and "no gold today" in sentence
+
+
+def test_text_that_drift_is_measured_on_is_in_the_key(tmp_path: Path) -> None:
+    recipe = RECIPE.replace("max_tokens: 4}", "max_tokens: 4, drift: [{name: prose, text: prose.txt}]}")
+    runs = []
+    for text in ("one line\nanother line\n", "one line\nanother line\n", "quite another text\nand more\n"):
+        (tmp_path / "prose.txt").write_text(text)
+        runs.append(graded(tmp_path, PAYS, stages=recipe)[0])
+    assert [note(run, "eval")["cached_from"] for run in runs] == [None, runs[0].name, None]
+
+
+def test_a_torn_event_or_look_does_not_stop_what_comes_after(tmp_path: Path) -> None:
+    run, _ = go(tmp_path)
+    with open(run / "sft" / "events.jsonl", "a") as events, open(tmp_path / "runs" / "looks.jsonl", "a") as looks:
+        events.write('{"time": 1, "lev')
+        looks.write('{"split_ha')
+    info = json.loads((run / "run.json").read_text())
+    (run / "eval" / "stage.json").unlink()
+    assert api.resume(run, echo=lambda line: None).status == "done"
+    assert info["id"] == run.name and json.loads((run / "eval" / "protocol.json").read_text())["looks"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("eval.models=[sfft]", "did you mean 'sft'"),
+        ("eval.drift=[{name: a, text: nowhere.txt}]", "no such text file"),
+        ("eval.drift=[{name: a, task: skills}, {name: a, task: chain}]", "two drift measurements are named 'a'"),
+    ],
+)
+def test_what_could_not_work_at_the_end_is_refused_at_the_beginning(tmp_path: Path, change: str, told: str) -> None:
+    with pytest.raises(Exception, match=told):
+        go(tmp_path, change)
+    assert not (tmp_path / "runs").exists()

@@ -41,7 +41,7 @@ class ReinforcePP(Algorithm):
     """Weight of the KL to the reference model, taken off the reward token by token. 0: no reference model is kept."""
 
     baseline: Literal["none", "group"] = "none"
-    """`group`: the mean reward of the prompt's completions is taken off first, and groups of equal rewards are dead."""
+    """`group`: the mean reward of the prompt's completions is taken off before the step is whitened."""
 
     @property
     def needs(self) -> frozenset[str]:

@@ -136,14 +136,16 @@ def _no_signal(run: Run) -> str:
     final = final_stage(run)
     if final is not None and final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
         return (
-            f"In all {len(final.metrics):,} steps of {final.id} not one group had mixed rewards: "
+            f"In all {len(final.metrics):,} steps of {final.id} not one rollout carried a signal: "
             "there was nothing to learn from, whatever the pass rates say."
         )
     return ""
 
 
 def is_live(row: Row) -> bool:
-    """True if a step of RL had a group whose rewards differ (or does not say)."""
+    """True if a step of RL had a rollout to learn from (or does not say)."""
+    if (live := row.get("update/live")) is not None:
+        return live > 0
     mixed, dead = row.get("groups/mixed"), row.get("frac_reward_zero_std")
     if mixed is not None:
         return mixed > 0
@@ -156,6 +158,8 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     refused = [g for g in run.gates if g.outcome == "refused" and not g.allowed]
     if refused and status == "refused":
         return f"The {refused[-1].gate} gate refused {refused[-1].stage}: {refused[-1].reason.rstrip('.')}."
+    if status == "refused" and (reason := _refusal(run)):
+        return f"The run was refused: {reason}."
     if final is None:
         return f"No stage of this run trained a policy (status: {status})."
     if evaluation is None:
@@ -170,6 +174,12 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     if claim.ci95 is None:
         return f"{claim.n} problem is too few for an interval, so nothing is claimed."
     return ""
+
+
+def _refusal(run: Run) -> str:
+    """Why a run was refused by something else than a gate; "" if nothing says so."""
+    reasons = [str(e.get("message")) for s in run.stages for e in s.events if e.get("event") == "refused"]
+    return " ".join(reasons[-1].split()).rstrip(".") if reasons else ""
 
 
 def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
 from earnest.data.store import to_json
 from earnest.engines.base import EngineSession
-from earnest.errors import DataError
+from earnest.errors import DataError, GateRefused
 from earnest.models.base import Policy
 from earnest.runlog import AppendLog
 from earnest.seeding import derive
-from earnest.types import Problem, Record, Sampling, Split
+from earnest.types import Problem, Record, Sampling, Split, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +59,36 @@ def count_look(runs: Path, problems: Sequence[Problem], who: str) -> tuple[str, 
     included: the more looks, the less a number on them means."""
     split_hash = digest(*sorted(problem.question for problem in problems))
     log = AppendLog(runs / "looks.jsonl")
+    if log.length and not log.path.read_bytes().endswith(b"\n"):
+        log.path.write_bytes(log.path.read_bytes() + b"\n")
     log.append([{"split_hash": split_hash, "run": who}])
-    rows: list[dict[str, str]] = [json.loads(line) for line in log.path.read_text().splitlines()]
-    return split_hash, len({row["run"] for row in rows if row["split_hash"] == split_hash})
+    return split_hash, len({who for seen, who in _looks(log.path) if seen == split_hash})
+
+
+def _looks(path: Path) -> Iterator[tuple[str, str]]:
+    """(hash, who) of every look. The file is shared between processes without a lock: a torn line is passed over."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        yield str(row.get("split_hash")), str(row.get("run"))
+
+
+def check_grader(records: Sequence[Record], ceiling: float, verifier: str) -> None:
+    """Refuse numbers that rest on a grader that fails. Raises GateRefused above a share of `ceiling` errors."""
+    errors = [record for record in records if record.verdict.status is Status.ERROR]
+    if len(errors) > ceiling * len(records):
+        raise GateRefused(
+            f"the grader failed on {len(errors)} of {len(records)} completions", where=f"verifier {verifier}",
+            why=errors[0].verdict.reason, remedy="mend the verifier; a failure is neither right nor wrong",
+        )  # fmt: skip
+
+
+def pass_rate(records: Sequence[Record]) -> float:
+    """Share of right ones among those that could be graded."""
+    graded = [record.verdict.correct for record in records if record.verdict.correct is not None]
+    return sum(graded) / len(graded) if graded else math.nan
 
 
 @dataclass(frozen=True, slots=True)

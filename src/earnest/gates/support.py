@@ -7,11 +7,13 @@ have both right and wrong samples, the only ones that carry a gradient?
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from earnest.functional.stats import paired_difference, rate
 from earnest.gates.base import Evidence, Gate, GateResult, Outcome
-from earnest.types import Json
+from earnest.types import Json, Verdict
 
 
 class Support(Gate):
@@ -22,9 +24,20 @@ class Support(Gate):
     warn_below: float = Field(0.20, ge=0, le=1)
     """Warn if that bound is below this."""
 
+    error_ceiling: float = Field(0.05, ge=0, le=1)
+    """Refuse if the grader fails on a larger share of the samples."""
+
     def check(self, evidence: Evidence) -> GateResult:
-        passed = [[r.verdict.correct is True for r in group.rollouts] for group in evidence.groups]
-        by_chance = [[v.correct is True for v in verdicts] for verdicts in evidence.permuted]
+        verdicts = [[r.verdict for r in group.rollouts] for group in evidence.groups]
+        errors = [v for row in verdicts for v in row if v.correct is None]
+        if len(errors) > self.error_ceiling * sum(map(len, verdicts)):
+            return self._result(
+                evidence, "refused", f"the grader failed on {len(errors)} samples, first: {errors[0].reason}",
+                "mend the verifier; this says nothing about the model", {"errors": len(errors)},
+            )  # fmt: skip
+        pairs = zip(verdicts, evidence.permuted, strict=True)
+        rows = [row for row in (_graded(real, chance) for real, chance in pairs) if row]
+        passed, by_chance = [[a for a, _ in row] for row in rows], [[b for _, b in row] for row in rows]
         skill = paired_difference(by_chance, passed)
         real, chance = rate(passed), rate(by_chance)
         mixed = rate([[any(row) and not all(row)] for row in passed])
@@ -62,3 +75,9 @@ class Support(Gate):
         return GateResult(
             gate=self.name, stage=evidence.stage, outcome=outcome, reason=reason, remedy=remedy, numbers=numbers
         )
+
+
+def _graded(real: Sequence[Verdict], chance: Sequence[Verdict]) -> list[tuple[bool, bool]]:
+    """(right, right for another problem) of the samples that could be graded both times."""
+    pairs = ((a.correct, b.correct) for a, b in zip(real, chance, strict=True))
+    return [(a, b) for a, b in pairs if a is not None and b is not None]

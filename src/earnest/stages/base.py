@@ -99,6 +99,12 @@ class Stage(Component):
     def run(self, context: Context, start: str) -> Outcome:
         """Do it. start: the id of the policy to begin with. Raises GateRefused, Interrupted."""
 
+    def check(self, policies: frozenset[str]) -> None:
+        """Refuse what could not work before anything is computed. policies: ids of those made before it.
+
+        Raises ConfigError or DataError.
+        """
+
     def needs(self) -> tuple[str, ...]:
         """Ids of other stages whose results it reads, besides its input."""
         return ()

@@ -12,7 +12,16 @@ from earnest.component import DataPath, build, digest, plug
 from earnest.data.documents import read_documents
 from earnest.data.select import subset
 from earnest.errors import ConfigError, Interrupted, nearest
-from earnest.evaluate.run import Protocol, count_look, document_bits, greedy, sampled, write_records
+from earnest.evaluate.run import (
+    Protocol,
+    check_grader,
+    count_look,
+    document_bits,
+    greedy,
+    pass_rate,
+    sampled,
+    write_records,
+)
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import AppendLog, write_json
@@ -77,20 +86,32 @@ class Eval(Stage):
     """Completion tokens at most; what is cut counts as wrong."""
     models: tuple[str, ...] | None = None
     """Ids of the policies to evaluate; by default the base and every stage that made one."""
+    error_ceiling: float = Field(0.05, ge=0, le=1)
+    """Share of completions on which the grader may fail; above it there are no numbers to report."""
     drift: tuple[SkillDrift | TextDrift, ...] = ()
     """What the base could do before: measured again on every model."""
+
+    def files(self) -> tuple[Path, ...]:
+        return tuple(Path(item.text) for item in self.drift if isinstance(item, TextDrift))
+
+    def check(self, policies: frozenset[str]) -> None:
+        for model in self.models or ():
+            if model not in policies:
+                raise ConfigError(
+                    f"no policy '{model}' to evaluate", where=f"{self.id}.models", remedy=nearest(model, policies)
+                )
+        named = [item.name for item in self.drift]
+        for name in named:
+            if named.count(name) > 1:
+                raise ConfigError(f"two drift measurements are named '{name}'", where=f"{self.id}.drift")
+        for file in self.files():
+            read_documents(file)
 
     def run(self, context: Context, start: str) -> Outcome:
         task = self.task or context.task
         problems = subset(task.problems(self.split), self.problems)
         models = list(self.models or context.policies)
-        for model in models:
-            if model not in context.policies:
-                raise ConfigError(
-                    f"no policy '{model}' to evaluate",
-                    where=f"{self.id}.models",
-                    remedy=nearest(model, context.policies),
-                )
+        look = count_look(context.run.parent, problems, context.run.name)  # before anything is seen
         protocol = Protocol(
             stage=self.id, split=self.split, k=self.k, temperature=self.temperature, max_tokens=self.max_tokens,
             seed=context.seed,
@@ -101,7 +122,7 @@ class Eval(Stage):
             policy = context.open_policy(model)
             rates = self._one(context, policy, model, problems, protocol)
             context.echo(f"[{self.id}] {model}  " + "  ".join(f"{name} {value:.4g}" for name, value in rates.items()))
-        self._write_protocol(context, task, problems, models)
+        self._write_protocol(context, task, len(problems), models, *look)
         return Outcome()
 
     def _one(
@@ -114,7 +135,8 @@ class Eval(Stage):
             for mode, ask in (("sampled", sampled), ("greedy", greedy)):
                 records = ask(problems, reader, engine, protocol)
                 write_records(folder / f"{mode}.jsonl", records)
-                rates[mode] = sum(r.verdict.correct is True for r in records) / len(records)
+                check_grader(records, self.error_ceiling, reader.verifier.name)
+                rates[mode] = pass_rate(records)
                 rates[f"{mode} format"] = sum(r.well_formed for r in records) / len(records)
             for item in self.drift:
                 if isinstance(item, SkillDrift):
@@ -130,7 +152,7 @@ class Eval(Stage):
                     )
                     records = greedy(asked, roller(context, policy, item.prompt, verifier), engine, short)
                     write_records(folder / f"drift_{item.name}.jsonl", records)
-                    rates[item.name] = sum(r.verdict.correct is True for r in records) / len(records)
+                    rates[item.name] = pass_rate(records)
                 else:
                     rates[item.name] = self._text(item, policy, folder)
         return rates
@@ -143,11 +165,12 @@ class Eval(Stage):
         log.append([{"id": d.id, "bits": d.bits, "bytes": d.bytes} for d in bits])
         return sum(d.bits for d in bits) / sum(d.bytes for d in bits)
 
-    def _write_protocol(self, context: Context, task: Task, problems: list[Problem], models: list[str]) -> None:
-        split_hash, looks = count_look(context.run.parent, problems, context.run.name)
+    def _write_protocol(
+        self, context: Context, task: Task, problems: int, models: list[str], split_hash: str, looks: int
+    ) -> None:
         prompt = context.prompt.model_dump(mode="json")
         protocol: dict[str, Json] = {
-            "task": task.name, "split": self.split, "problems": len(problems), "k": self.k,
+            "task": task.name, "split": self.split, "problems": problems, "k": self.k,
             "temperature": self.temperature, "max_tokens": self.max_tokens, "prompt": prompt,
             "prompt_hash": digest(json.dumps(prompt, sort_keys=True)),
             "template_hash": _template_hash(context, models[-1]),

@@ -22,9 +22,13 @@ from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome
 from earnest.stages.training import TrainingStage, roller
 from earnest.tasks.base import Task
+from earnest.train import checkpoint
 from earnest.train.losses import PolicyGradient
 from earnest.train.on_policy import OnPolicy, Rollouts
 from earnest.types import Sampling
+
+GATE_SAMPLES = 4
+"""Samples of a dev problem at least: mixed outcomes cannot show in fewer."""
 
 
 def _default_algorithm() -> Algorithm:
@@ -69,7 +73,7 @@ class Rl(TrainingStage):
         reader = roller(context, policy)
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
         with context.engine.open(policy) as engine:
-            if self.gates and not context.log.checkpoints.is_dir():
+            if self.gates and checkpoint.latest(context.log.checkpoints) is None:
                 self._pass_gates(context, task, reader, engine, sampling)
             algorithm = self.algorithm.with_max_tokens(self.max_tokens)
             value_head = None
@@ -96,7 +100,11 @@ class Rl(TrainingStage):
     ) -> None:
         problems = subset(task.problems("dev"), self.gate_problems)
         groups = reader.collect(
-            problems, engine, n=self.group_size, sampling=sampling, seed=derive(context.seed, self.id, "gates")
+            problems,
+            engine,
+            n=max(self.group_size, GATE_SAMPLES),
+            sampling=sampling,
+            seed=derive(context.seed, self.id, "gates"),
         ).groups
         # A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value).
         order = list(range(len(problems)))

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -23,6 +24,7 @@ import torch
 from earnest.component import Component, build, digest, parts, user_file
 from earnest.engines.base import Engine
 from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, MissingDependency, RunDirError, nearest
+from earnest.gates.base import Gate
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
 from earnest.recipe import LoadedRecipe, Recipe
@@ -36,6 +38,7 @@ from earnest.types import Json, Machine, Split
 from earnest.verifiers.base import Verifier
 
 C = TypeVar("C")
+_WITHOUT = shutil.ignore_patterns("checkpoints", ".*")
 
 
 @dataclass(slots=True)
@@ -88,10 +91,11 @@ class Road:
         elif note["folder"] != str(folder):
             note["cached_from"] = note["cached_from"] or Path(note["folder"]).parent.name
             with replaced_folder(folder) as temporary:
-                shutil.copytree(note["folder"], temporary, copy_function=_link, dirs_exist_ok=True)
+                shutil.copytree(note["folder"], temporary, copy_function=_link, dirs_exist_ok=True, ignore=_WITHOUT)
                 write_json(temporary / "stage.json", {k: v for k, v in note.items() if k != "folder"})
             self.echo(f"[{stage.id}] unchanged since {note['cached_from']}, taken from there")
         else:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             self.echo(f"[{stage.id}] done already")
         self._note(stage, note)
 
@@ -140,7 +144,10 @@ class Road:
                 where=str(file.parent), why="what it would end in is not what it set out for",
                 remedy="put it back as it was; or begin a new run, which takes over the stages that are unchanged",
             )  # fmt: skip
-        return float(old.get("wall_s", 0.0))
+        metrics = file.with_name("metrics.jsonl")  # a killed attempt could not write down what it spent
+        lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else []
+        stepped = sum(json.loads(line).get("time/step") or 0.0 for line in lines if line.endswith("}"))
+        return max(float(old.get("wall_s", 0.0)), stepped)
 
     def _context(self, stage: Stage) -> Context:
         travelled = self.travelled
@@ -176,9 +183,9 @@ class Road:
             "start": artefact.digest if artefact is not None else BASE,
             "needs": [before[name] for name in stage.needs()],
             "all": dict(before) if stage.reads_all else None,
-            "allow": sorted(self.allow),
+            "allow": sorted(self.allow) if any(isinstance(part, Gate) for part in parts(stage)) else [],
             "files": {str(f): digest(f.read_bytes()) for c in [*shared, stage] for f in _files_of(c)},
-            "package": _source_digest(),
+            "package": [_source_digest(), torch.__version__, version("transformers")],
         }
         return {name: digest(json.dumps(value, sort_keys=True)) for name, value in depends_on.items()}
 
@@ -250,6 +257,7 @@ def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
                 f"stage '{stage.id}' needs an engine that gives {', '.join(sorted(missing))}", where="engine",
                 why=f"{engine.name} gives {', '.join(sorted(engine.provides))}", remedy="engine: torch",
             )  # fmt: skip
+        stage.check(frozenset(policies))
         before.add(stage.id)
         policies |= {stage.id} if stage.makes_policy else set()
 
@@ -274,7 +282,7 @@ def machine(device: str, precision: str, threads: int | None) -> Machine:
     if not there[device]:
         raise MissingDependency(f"device '{device}' is not available here", remedy="device: auto, or earnest doctor")
     if precision == "auto":
-        precision = "bfloat16" if device == "cuda" else "float32"
+        precision = "float32"
     threads = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     return Machine(device=device, dtype=precision, threads=threads)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from earnest.data.rollouts import Roller
+from earnest.errors import EarnestError
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import replaced_folder
@@ -43,6 +44,11 @@ class TrainingStage(Optim, Stage):
                 checkpoint_every=self.checkpoint_every, log_every=self.log_every, head_lr=head_lr, max_flops=max_flops,
             )
         )  # fmt: skip
+        if not all(bool(p.isfinite().all()) for _, p in policy.parameters()):
+            raise EarnestError(
+                f"stage '{self.id}' ended with weights that are not finite", where=str(context.log.folder),
+                why="the updates were too large", remedy="a smaller lr; nothing was saved as a model",
+            )  # fmt: skip
         folder = context.log.folder / "model"
         with replaced_folder(folder) as temporary:
             policy.save(temporary)

@@ -86,7 +86,8 @@ def _home(key: str, parameter: Tensor) -> torch.device:
 def _all(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if re.fullmatch(r"step_\d+", p.name))
+    steps = [p for p in folder.iterdir() if re.fullmatch(r"step_\d+", p.name)]
+    return sorted(steps, key=lambda p: int(p.name.removeprefix("step_")))
 
 
 def _named(policy: Policy, loss: Loss) -> dict[str, torch.nn.Parameter]:

@@ -126,12 +126,19 @@ class Demonstrations(Source):
         return reached is not None and target is not None and reached >= target
 
     def state_dict(self) -> dict[str, Json]:
-        return {"pool": self.pool.state_dict(), "replay": self.replay.state_dict() if self.replay else None}
+        return {
+            "pool": self.pool.state_dict(),
+            "replay": self.replay.state_dict() if self.replay else None,
+            "engine": self.probe.engine.state_dict() if self.probe else None,
+        }
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
         self.pool.load_state_dict(state["pool"])
         if self.replay is not None:
             self.replay.load_state_dict(state["replay"])
+        engine = state["engine"]
+        if self.probe is not None and isinstance(engine, dict):
+            self.probe.engine.load_state_dict(engine)
 
 
 def worked_accuracy(probe: Probe, task: Task) -> float:
@@ -141,8 +148,8 @@ def worked_accuracy(probe: Probe, task: Task) -> float:
         sampling=Sampling(temperature=1.0, max_tokens=probe.max_tokens),
         forced=[_first_step(problem, task, probe.roller) for problem in probe.problems],
     )  # fmt: skip
-    verdicts = [r.verdict for group in collected.groups for r in group.rollouts]
-    return sum(v.correct is True for v in verdicts) / len(verdicts)
+    rights = [r.verdict.correct for group in collected.groups for r in group.rollouts if r.verdict.correct is not None]
+    return sum(rights) / len(rights) if rights else 0.0
 
 
 def _first_step(problem: Problem, task: Task, roller: Roller) -> tuple[int, ...]:

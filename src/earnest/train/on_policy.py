@@ -74,13 +74,13 @@ class OnPolicy(Source):
         is_live = bool(credit.live_N.any())
         samples = from_step(seen, credit, weight_N) if is_live else []
         self.live_steps += is_live
-        ends = torch.cumsum(seen.length_N, 0)
-        first_N = credit.advantage_T[ends - seen.length_N].tolist()
+        first_N = _first_of_each(credit.advantage_T, seen.length_N)
         records = self.roller.records(
             collected.groups, stage=config.stage, step=step + 1, split="train", advantages=first_N
         )
         timing = {"time/generate": collected.timing.generate, "time/grade": collected.timing.grade}
-        return Work(samples, {**metrics, **credit.metrics, **timing}, records, int(seen.length_N.sum()))
+        metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
+        return Work(samples, metrics, records, int(seen.length_N.sum()))
 
     def _step(self, groups: Sequence[Group]) -> Step:
         step = to_step(groups)
@@ -110,18 +110,27 @@ class OnPolicy(Source):
         self.engine.load_state_dict(engine)
 
 
+def _first_of_each(x_T: torch.Tensor, length_N: torch.Tensor) -> list[float]:
+    """The value of each rollout's first token; 0 where it has none."""
+    starts = torch.cumsum(length_N, 0) - length_N
+    return [
+        x_T[start].item() if length else 0.0 for start, length in zip(starts.tolist(), length_N.tolist(), strict=True)
+    ]
+
+
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """What one step's rollouts say, with TRL's names where the meaning is the same. Rates are over all rollouts; the
-    reward's mean and deviation leave out those whose grading failed."""
+    pass rate and the reward's mean and deviation leave out those whose grading failed."""
     rollouts = [r for group in groups for r in group.rollouts]
     count = len(rollouts)
     rewards = torch.tensor([r.reward for r in rollouts if r.reward is not None])
+    rights = [r.verdict.correct for r in rollouts if r.verdict.correct is not None]
     lengths = [sum(r.completion.sampled) for r in rollouts]
     graded = [{r.reward for r in group.rollouts if r.reward is not None} for group in groups]
     return {
         "reward": rewards.mean().item() if len(rewards) else float("nan"),
         "reward_std": rewards.std(correction=0).item() if len(rewards) else float("nan"),
-        "pass_rate": sum(r.verdict.correct is True for r in rollouts) / count,
+        "pass_rate": sum(rights) / len(rights) if rights else float("nan"),
         "trace_format": sum(r.parsed.well_formed and r.completion.finish is Finish.STOP for r in rollouts) / count,
         "groups/mixed": sum(len(values) > 1 for values in graded) / len(groups),
         "frac_reward_zero_std": sum(len(values) <= 1 for values in graded) / len(groups),
