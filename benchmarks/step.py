@@ -1,19 +1,19 @@
-"""Time and memory of one GRPO step of the chain task, beside TRL's on the same model, prompts, tokens and hyperparameters.
+"""Time and memory of one GRPO step of the chain task, beside TRL's on the same model, prompts and hyperparameters.
 
     python benchmarks/step.py --json            one JSON line; needs the extra `interop` (TRL 1.16)
 
-Both sides sample 16 prompts x 8 completions of exactly 27 tokens, grade them with the same function of the text (so that every
-reward in a group is another one and all 128 completions are trained on), and take one optimizer step on all of them. The model
-is the embedded one, freshly made and saved as a folder, with an end token that lies outside its output layer: no completion
-can end early, and neither side is asked to suppress anything.
+Two measurements, both with 16 prompts x 8 completions, graded by the same function of the text (so that every reward in a group
+is another one and all 128 completions are trained on), and one optimizer step on all of them:
+
+- `chain`: the step as the recipe begins it. The model is the policy that reinforcement learning starts from, a quarter of whose
+  completions are worked (27 tokens) and the rest direct (3); completions end where they end, so the two sides draw as many tokens
+  on average, and the counts of both stand beside the times. The learning rate is next to nothing, so that it stays that policy.
+- `full_length`: every completion has exactly 27 tokens on both sides. The model is the embedded one, freshly made, with an end
+  token that lies outside its output layer, so that neither side is asked to suppress anything.
 
 Each side is a process of its own, so that its memory is its own. Both are alive together but never work together: the parent
 lets them take one step each in turn and swaps the order every time, so that a busy machine slows both alike. A step reaches
 from the start of one step to the start of the next: sampling, grading, training, logging.
-
-With --model FOLDER (the policy that RL starts from: RUN/sft/model) completions end where they end, which is the step as it is in
-the recipe: then the two sides draw different tokens, equal only on average, and their counts stand beside the times. Its
-learning rate is next to nothing, so that it stays that policy.
 
 TRL runs in float32, as ours does, and without its default gradient checkpointing, which would compute the forward pass twice.
 
@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import IO, Any
 
 PROMPTS, GROUP, TOKENS = 16, 8, 27
+BEFORE_RL = ("base", "worked", "sft")
 
 
 def reward(text: str) -> float:
@@ -237,10 +238,10 @@ def measure(steps: int, warmup: int, threads: int, trained: Path | None = None) 
     for row in (*ours, *theirs):
         assert row["generated"] == row["trained"] and (trained or row["generated"] == expected), (row, expected)
     return {
-        "prompts": PROMPTS, "group_size": GROUP, "completion_tokens": TOKENS, "threads": threads, "pairs": steps,
+        "prompts": PROMPTS, "group_size": GROUP, "max_completion_tokens": TOKENS, "threads": threads, "pairs": steps,
         "ratio": _spread([b["wall_s"] / a["wall_s"] for a, b in zip(ours, theirs, strict=True)]),
         "ratio_cpu": _spread([b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True)]),
-        "earnest": _side(ours, memory["earnest"]), "trl": _side(theirs, memory["trl"]), "versions": versions(),
+        "earnest": _side(ours, memory["earnest"]), "trl": _side(theirs, memory["trl"])
     }  # fmt: skip
 
 
@@ -269,12 +270,27 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("earnest", "trl", "torch", "transformers")}
 
 
+def start_of_rl(runs: Path) -> Path:
+    """The chain recipe's policy before reinforcement learning; trained once (a minute), then taken from `runs`."""
+    import yaml
+
+    from earnest import api
+
+    recipe = yaml.safe_load((Path(__file__).parents[1] / "recipes" / "chain.yaml").read_text())
+    recipe["stages"] = [stage for stage in recipe["stages"] if isinstance(stage, dict) and stage["id"] in BEFORE_RL]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "recipe.yaml")
+        path.write_text(yaml.safe_dump(recipe))
+        run = api.run(path, runs=runs, command="benchmarks/step.py", echo=lambda line: None)
+    return run.run_dir / "sft" / "model"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--steps", type=int, default=12, help="measured steps of each side")
+    parser.add_argument("--steps", type=int, default=30, help="measured steps of each side")
     parser.add_argument("--warmup", type=int, default=3, help="steps before them that are not counted")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--model", type=Path, help="a trained policy instead, whose completions end where they end")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the policy of `chain` is kept")
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a few readable ones")
     parser.add_argument("--worker", choices=("earnest", "trl"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -282,17 +298,22 @@ def main() -> int:
     if options.worker:
         worker(options.worker, options.folder, options.steps, options.threads)
         return 0
-    found = measure(options.steps, options.warmup, options.threads, options.model)
+    models = {"chain": start_of_rl(options.runs), "full_length": None}
+    found = {name: measure(options.steps, options.warmup, options.threads, model) for name, model in models.items()}
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps({"benchmark": "step", **found, "versions": versions()}))
         return 0
-    ratio = found["ratio"]
-    print(
-        f"TRL takes {ratio['median']:.2f} times as long a step ({ratio['min']:.2f} to {ratio['max']:.2f}, {found['pairs']} pairs)"
-    )
-    for side in ("earnest", "trl"):
-        row = found[side]
-        print(f"{side:<8} {row['wall_s']['median']:.3f} s a step, {row['peak_mib']:.0f} MiB at most")
+    for name, row in found.items():
+        ratio = row["ratio"]
+        print(
+            f"{name}: TRL takes {ratio['median']:.2f} times as long a step ({ratio['min']:.2f} to {ratio['max']:.2f})"
+        )
+        for side in ("earnest", "trl"):
+            told = row[side]
+            print(
+                f"  {side:<8} {told['wall_s']['median']:.3f} s and {told['tokens']['mean']:.0f} tokens a step, "
+                f"{told['peak_mib']:.0f} MiB at most"
+            )
     return 0
 
 

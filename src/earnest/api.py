@@ -20,9 +20,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from earnest.component import Component, build, digest, parts, user_file
-from earnest.errors import EarnestError, GateRefused, Interrupted, RunDirError
-from earnest.recipe import LoadedRecipe, load, read, resolved
+from earnest.component import Component, build, digest, names, parts, user_file
+from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, nearest
+from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
 from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
@@ -71,6 +71,7 @@ def run(
 
     loaded = load(Path(recipe), sets, seed)
     check(loaded.recipe)
+    _check_allowed(loaded.recipe, allow)
     folder = RunDir.create_at(run_dir) if run_dir is not None else _new_run(loaded, runs or Path("runs"))
     try:
         _write_header(folder, loaded, allow, command)
@@ -198,6 +199,15 @@ def evaluate(
     summary = summarize(sampled, greedy)
     statuses = {mode: counts.to_json() for mode, counts in summary.statuses.items()}
     return EvalResult(model, chosen.name, split, looks, summary.rates(), statuses)
+
+
+def _check_allowed(recipe: Recipe, allow: Sequence[str]) -> None:
+    """Refuse the name of a gate that is neither shipped nor the recipe's own: it would override nothing."""
+    own = {part.name for stage in recipe.stages for part in parts(stage) if part.kind == "gate"}
+    known = {*names("gate"), *own}
+    for name in allow:
+        if name not in known:
+            raise ConfigError(f"unknown gate '{name}'", where=f"--allow {name}", remedy=nearest(name, known))
 
 
 def _new_run(loaded: LoadedRecipe, runs: Path) -> RunDir:

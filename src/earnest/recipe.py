@@ -19,6 +19,8 @@ from earnest.component import BuildContext, Component, KeyedConfigError, as_mapp
 from earnest.errors import ConfigError, nearest
 
 KeyPath = tuple[str | int, ...]
+RESERVED = ("config", "data", "code", "logs", "report")
+"""Folders of a run directory that no stage may be named after; the last belongs to the stage `report`."""
 
 
 class Recipe(BaseModel):
@@ -64,7 +66,14 @@ class LoadedRecipe:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's floats, so that 1e-6 is one; a key written twice is an error."""
+    """YAML 1.2's floats, so that 1e-6 is one; a value that YAML takes for a date or number and is none has a line."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return cast("Any", super().construct_object(node, deep))  # pyright: ignore[reportUnknownMemberType]
+        except (ValueError, LookupError, AttributeError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(None, None, f"no {kind}: {node.value}", node.start_mark) from None
 
 
 _Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
@@ -83,27 +92,31 @@ def load(path: Path, sets: Sequence[str] = (), seed: int | None = None) -> Loade
     path = path / "recipe.yaml" if path.is_dir() else path
     if not path.is_file():
         raise ConfigError("no such recipe", where=str(path), remedy="earnest init chain DIR makes one")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            "a recipe must be UTF-8 text", where=f"{path}:{line}", why=str(error),
+            remedy="save it as UTF-8",
+        ) from None  # fmt: skip
     return read(text, path, sets, seed)
 
 
 def read(text: str, path: Path, sets: Sequence[str] = (), seed: int | None = None) -> LoadedRecipe:
     """The same from text that is known already; `path` is what relative paths and messages refer to."""
     lines: dict[KeyPath, int] = {}
-    try:
-        _note_lines(_compose(text), (), lines, path)
-        raw = _yaml(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise ConfigError(f"not valid YAML: {error.problem}", where=f"{path}:{line}") from None
+    raw = _parse(text, str(path), lines)
     if not isinstance(raw, dict):
         raise ConfigError("a recipe is a mapping of keys to values", where=str(path))
-    raw = cast("dict[str, Any]", raw)
+    raw = as_mapping(raw)
     overridden: set[KeyPath] = set()
     try:
-        _stage_ids(raw)
+        _long_stages(raw)
+        _check_ids(raw)
         for item in (*sets, *([f"seed={seed}"] if seed is not None else [])):
             overridden.add(_override(raw, item))
+        _check_ids(raw)
         recipe = _build(raw, path.parent.resolve())
     except KeyedConfigError as error:
         raise ConfigError(
@@ -112,51 +125,92 @@ def read(text: str, path: Path, sets: Sequence[str] = (), seed: int | None = Non
     return LoadedRecipe(recipe, path.absolute(), text, tuple(sets), _provenance(recipe, lines, overridden, path))
 
 
-def _yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)
+def _parse(text: str, source: str, lines: dict[KeyPath, int]) -> Any:
+    """What YAML text says, and in `lines` where each key is. Raises ConfigError with a place in `source`."""
+    try:
+        node = cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType]
+        _note_lines(node, (), lines, source, ())
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ConfigError(f"not valid YAML: {error.problem}", where=f"{source}:{line}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(
+            f"not valid YAML: {error.reason}", where=f"{source}:{line}", why=f"character #x{error.character:04x}",
+            remedy="delete that character",
+        ) from None  # fmt: skip
+    except RecursionError:
+        raise ConfigError("nested too deeply", where=source, remedy="a recipe needs a handful of levels") from None
 
 
-def _compose(text: str) -> yaml.Node | None:
-    return cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType]
-
-
-def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
+def _note_lines(
+    node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], source: str, above: tuple[yaml.Node, ...]
+) -> None:
+    if node is not None and any(node is outer for outer in above):
+        raise ConfigError(
+            "an anchor contains itself", where=f"{source}:{node.start_mark.line + 1}, {dotted(at)}",
+            remedy="write the value out",
+        )  # fmt: skip
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError("a key must be a word", where=f"{source}:{line}", why="it is a list or a mapping")
             here = (*at, key.value)
             if here in lines:
                 raise ConfigError(
-                    f"'{key.value}' is written twice", where=f"{path}:{key.start_mark.line + 1}",
-                    why=f"first in line {lines[here]}",
-                )  # fmt: skip
-            lines[here] = key.start_mark.line + 1
-            _note_lines(value, here, lines, path)
+                    f"'{key.value}' is written twice", where=f"{source}:{line}", why=f"first in line {lines[here]}"
+                )
+            lines[here] = line
+            _note_lines(value, here, lines, source, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             lines[(*at, index)] = value.start_mark.line + 1
-            _note_lines(value, (*at, index), lines, path)
+            _note_lines(value, (*at, index), lines, source, (*above, node))
 
 
-def _stage_ids(raw: dict[str, Any]) -> None:
+def _long_stages(raw: dict[str, Any]) -> None:
     """Give every stage its id and the long form that plug-ins share."""
     found = raw.get("stages")
     if not isinstance(found, list) or not found:
         raise KeyedConfigError("a recipe needs a list of stages", ("stages",))
     stages = cast("list[Any]", found)
-    seen: dict[str, int] = {}
     for index, item in enumerate(stages):
         at: KeyPath = ("stages", index)
         fields = {"stage": item} if isinstance(item, str) else as_mapping(item, at)
         if "stage" not in fields:
             raise KeyedConfigError("a stage without `stage:`", at, remedy="earnest list stage")
         fields["name"] = fields.pop("stage")
-        fields.setdefault("id", fields["name"])
-        if fields["id"] in seen:
+        if not isinstance(fields["name"], str):
             raise KeyedConfigError(
-                f"two stages have the id '{fields['id']}'", at, remedy="give one of them an `id:` of its own"
-            )
-        seen[fields["id"]] = index
+                "a stage's kind must be a name", (*at, "stage"), why=f"got {fields['name']!r}",
+                remedy="earnest list stage",
+            )  # fmt: skip
+        fields.setdefault("id", fields["name"])
         stages[index] = fields
+
+
+def _check_ids(raw: Mapping[str, Any]) -> None:
+    """A stage's id names its folder in the run directory: it must be a word, the only such one, and not taken."""
+    seen: set[str] = set()
+    for index, fields in enumerate(raw["stages"]):
+        at: KeyPath = ("stages", index)
+        name = fields["id"]
+        if not isinstance(name, str):
+            raise KeyedConfigError(
+                "a stage's id must be a name", (*at, "id"), why=f"got {name!r}", remedy="letters, digits, - and _"
+            )
+        if name in seen:
+            raise KeyedConfigError(
+                f"two stages have the id '{name}'", at, remedy="give one of them an `id:` of its own"
+            )
+        if name in RESERVED and not name == fields["name"] == "report":
+            raise KeyedConfigError(
+                f"a stage cannot have the id '{name}'", (*at, "id"),
+                why="a run directory keeps something else in the folder of that name", remedy="choose another `id:`",
+            )  # fmt: skip
+        seen.add(name)
 
 
 def _override(raw: dict[str, Any], item: str) -> KeyPath:
@@ -167,7 +221,11 @@ def _override(raw: dict[str, Any], item: str) -> KeyPath:
         raise KeyedConfigError(f"'{item}' is not key=value", ("command line",), remedy="--set rl.steps=80")
     if parts[0] == "stages":
         raise KeyedConfigError("stages are overridden by their id", ("command line",), remedy="--set rl.steps=80")
-    value = _yaml(text)
+    try:
+        value = _parse(text, "command line", {})
+    except ConfigError as error:
+        remedy = error.remedy or "--set rl.steps=80"
+        raise KeyedConfigError(f"{error.what}, in '{item}'", ("command line",), why=error.why, remedy=remedy) from None
     ids = {stage["id"]: index for index, stage in enumerate(raw["stages"])}
     path: list[str | int] = []
     target: Any = raw

@@ -124,6 +124,20 @@ def test_a_recipe_with_a_mistake(earnest: Earnest, folder: Path, change: tuple[s
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (RECIPE.encode().replace(b"chain", b"cha\xefn"), ["must be UTF-8", "recipe.yaml:4"]),
+        (RECIPE.encode().replace(b"chain", b"cha\x07n"), ["not valid YAML", "recipe.yaml:4"]),
+        (RECIPE.encode().replace(b"stage: sft", b"stage: sft, id: config"), ["the id 'config'", "recipe.yaml:6"]),
+    ],
+)
+def test_a_recipe_that_cannot_be_read(earnest: Earnest, folder: Path, text: bytes, told: list[str]) -> None:
+    (folder / "recipe.yaml").write_bytes(text)
+    assert_told(earnest("run", "recipe.yaml"), 2, *told)
+    assert_no_run(folder)
+
+
+@pytest.mark.parametrize(
     "change", [("steps: 6", "steps: many"), ("width: 16", "width: [16]"), ("threads: 1", "threads: 0")]
 )
 def test_a_value_of_the_wrong_type(earnest: Earnest, folder: Path, change: tuple[str, str]) -> None:
@@ -147,6 +161,8 @@ def test_match_compute_of_a_stage_that_is_not_there(earnest: Earnest, folder: Pa
         (["rnu", "recipe.yaml"], ['Did you mean "run"?', "earnest --help"]),
         (["run", "recipe.yaml", "--set", "stages=3"], ["stages are overridden by their id", "command line"]),
         (["run", "recipe.yaml", "--set", "sft.stpes=3"], ["unknown key 'stpes'", "command line", "'steps'"]),
+        (["run", "recipe.yaml", "--set", "sft.steps=["], ["not valid YAML", "command line", "'sft.steps=['"]),
+        (["run", "recipe.yaml", "--allow", "suport"], ["unknown gate 'suport'", "--allow", "did you mean 'support'?"]),
         (["resume", "nothing"], ["not a run directory", "nothing", "no run.json"]),
         (["resume", "."], ["not a run directory", "no run.json"]),
         (["report", "nothing"], ["not a run directory", "nothing"]),
@@ -224,7 +240,7 @@ def test_examples_longer_than_the_context(earnest: Earnest, folder: Path, monkey
     monkeypatch.setattr(Pool, "_pair", pair)
     (folder / "data.jsonl").write_text(lines(*(json.dumps({**row, "prompt": row["prompt"] * 40}) for row in ROWS)))
     ended = earnest("run", "recipe.yaml", "--set", "task={name: jsonl, path: data.jsonl}")
-    assert_told(ended, 2, "no training example fits", "task jsonl", "64 tokens", "a longer context")
+    assert_told(ended, 2, "no training example is usable", "task jsonl", "64 tokens", "examples that fit")
 
 
 def test_a_prompt_longer_than_the_context_is_named(earnest: Earnest, folder: Path) -> None:

@@ -94,6 +94,27 @@ def test_defaults_are_the_field_s_and_the_algorithm_file_s_own() -> None:
         (("name: small", "name: a/b"), ["recipe.yaml:1", "name"]),
         (("{stage: sft,", "[stage: sft,"), ["not valid YAML", "recipe.yaml:5"]),
         (("task: chain", "task: {name: jsonl, path: $NO_SUCH_PLACE/x}"), ["NO_SUCH_PLACE", "recipe.yaml:3", "export"]),
+        (("chain", "ch\x07ain"), ["not valid YAML", "recipe.yaml:3", "#x0007", "delete"]),
+        (("task: chain", "task: {name: chain, {a: 1}: 2}"), ["a key must be a word", "recipe.yaml:3"]),
+        (("task: chain", "task: &x {name: chain, length: *x}"), ["anchor contains itself", "recipe.yaml:3", "length"]),
+        (("task: chain", f"task: {'[' * 2000}{']' * 2000}"), ["nested too deeply", "recipe.yaml"]),
+        (("task: chain", "task: 2026-13-45"), ["not valid YAML", "2026-13-45", "recipe.yaml:3"]),
+        (("task: chain", "1: chain"), ["unknown key '1'", "recipe.yaml:3"]),
+        (("stage: sft", "stage: [1]"), ["must be a name", "[1]", "recipe.yaml:5", "earnest list stage"]),
+        (("stage: sft", "stage: sft, id: [5]"), ["id must be a name", "[5]", "recipe.yaml:5"]),
+        (("stage: sft", "stage: sft, id: 5"), ["id must be a name", "got 5", "recipe.yaml:5"]),
+        *(
+            (("stage: sft", f"stage: sft, id: {name}"), [f"the id '{name}'", "recipe.yaml:5", "choose another"])
+            for name in ("config", "data", "code", "logs", "report")
+        ),
+        (("- report", "- {stage: report, id: data}"), ["the id 'data'", "recipe.yaml:10", "choose another"]),
+        (("lr: 3e-4", "lr: .inf"), ["finite", "recipe.yaml:9", "inf"]),
+        (("lr: 3e-4", "lr: 3e-4\n    max_grad_norm: .inf"), ["finite", "recipe.yaml:10"]),
+        (("lr: 3e-4", "lr: 3e-4\n    betas: [0.9, 1.0]"), ["less than 1", "recipe.yaml:10", "betas[1]"]),
+        (
+            ("lr: 3e-4", "lr: 3e-4\n    betas: [-0.1, 0.9]"),
+            ["greater than or equal to 0", "recipe.yaml:10", "betas[0]"],
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_a_remedy(change: tuple[str, str], told: list[str]) -> None:
@@ -108,12 +129,27 @@ def test_a_mistake_is_told_with_its_line_and_a_remedy(change: tuple[str, str], t
         ("lr.steps=3", ["unknown key 'lr'", "did you mean 'rl'"]),
         ("rl.steps", ["not key=value", "--set rl.steps=80"]),
         ("rl=3", ["whole stage"]),
+        ("sft.steps=[", ["not valid YAML", "command line", "sft.steps=["]),
+        ("sft.steps=&x [*x]", ["anchor contains itself", "command line"]),
+        ("sft.steps=\udcff", ["not valid YAML", "command line"]),
+        ("sft.id=rl", ["two stages have the id 'rl'", "recipe.yaml:6"]),
+        ("sft.id=data", ["the id 'data'", "command line, stages[0].id", "choose another"]),
         ("rl.steps=x", ["valid integer", "command line, stages[1].steps"]),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told_as_one(override: str, told: list[str]) -> None:
     message = refused(TEXT, override)
     assert [part for part in told if part not in message] == [], message
+
+
+def test_a_recipe_that_is_no_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_bytes(TEXT.encode().replace(b"task: chain", b"task: cha\xefn"))
+    with pytest.raises(ConfigError, match=r"UTF-8 text\n.*recipe.yaml:3\n"):
+        load(tmp_path)
+
+
+def test_betas_may_be_zero() -> None:
+    assert stage(of(TEXT, "rl.betas=[0, 0]"), 1)["betas"] == [0.0, 0.0]
 
 
 def test_what_is_resolved_reads_back_as_the_same_recipe(tmp_path: Path) -> None:

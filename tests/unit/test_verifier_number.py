@@ -267,3 +267,33 @@ def test_floods_take_linear_time(flood: str) -> None:
     small, large = seconds(50_000), seconds(200_000)
     assert large < 8 * small + 0.02, (small, large)  # four times the text; quadratic would be sixteen times the time
     assert large < 1.0
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["millions", "thousands", "tens", "crore", "fifths", "twelfths", "doubled", "in hex", "basis points", "cubic",
+     "probably", "hopefully", "upwards", "too many", "off", "otherwise fortythree", "negative"],
+)  # fmt: skip
+def test_words_that_change_or_hedge_a_number_are_no_unit(words: str) -> None:
+    assert not grade(Number(), f"42 {words}", "42").correct
+
+
+@pytest.mark.parametrize("unit", ["months", "miles per hour", "cubic feet", "square meters", "butterflies"])
+def test_words_for_a_unit_are_one(unit: str) -> None:
+    assert grade(Number(), f"42 {unit}", "42").correct
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Answer: 42. No wait: 43.", "The answer is 42.\n\nWait, actually it is 43.", r"\boxed{42} is wrong; it is 43",
+     r"It is not \boxed{42}", "Wrong answer: 42", "The wrong answer is 42", "sqrt = 42", "not_x = 42"],
+)  # fmt: skip
+def test_an_answer_that_is_taken_back_or_denied_is_none(text: str) -> None:
+    assert grade(Number(), text, "42").status is Status.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    "text", ["Answer: 42. No, that is all.", "The answer is 42. Wait, let me check: 42.", "x = 42"]
+)
+def test_an_answer_that_is_repeated_stands(text: str) -> None:
+    assert grade(Number(), text, "42").correct

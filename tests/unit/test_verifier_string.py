@@ -88,3 +88,16 @@ def test_case_can_matter() -> None:
 
 def test_what_was_cut_is_truncated() -> None:
     assert grade(String(), "Paris", "Paris", truncated=True).status is Status.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Answer: Paris\nNo, wait: London", "Answer: Paris\nLondon", "<answer>Paris</answer> no, London",
+     r"\boxed{Paris} is wrong, London"],
+)  # fmt: skip
+def test_an_answer_that_is_taken_back_or_rivalled_is_none(text: str) -> None:
+    assert grade(String(), text, "Paris").status is Status.NO_ANSWER
+
+
+def test_a_closing_sentence_is_no_rival() -> None:
+    assert grade(String(), "Answer: Paris\nI hope that this helps you.", "Paris").correct

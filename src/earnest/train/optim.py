@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,15 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from earnest.models.base import Policy
 from earnest.train.losses import Loss
 
+Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+
 
 class Optim(BaseModel):
     """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with warm-up, a schedule and gradient clipping."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     lr: float = Field(gt=0)
     """Peak learning rate of AdamW."""
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Decay, Decay] = (0.9, 0.95)
     """Decay of the moment estimates."""
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay."""

@@ -63,6 +63,8 @@ def settle(
 ) -> Candidate | Uncommitted:
     """The last candidate, if it stands alone or replaces the others. `key`: equal for equal answers, None for no answer."""
     last = candidates[-1]
+    if _DENIED.search(text, max(0, last.start - _BEFORE), last.start):
+        return Uncommitted("the answer is denied")
     several = Uncommitted("several different answers")
     if _ALTERNATIVE.match(text, last.end):
         return several
@@ -77,6 +79,12 @@ def settle(
     return last
 
 
+def retraction(text: str, answer: Candidate) -> str:
+    """What follows a word that takes the answer back ("wait", "no", "actually"); "" if none follows it."""
+    found = _RETRACTS.search(text, answer.end, answer.end + MAX_CANDIDATE)
+    return text[found.end() : answer.end + MAX_CANDIDATE] if found else ""
+
+
 def is_contradicted(text: str, answer: Candidate, key: Callable[[str], Hashable | None]) -> bool:
     """True if another answer follows the one that was settled on: as a line of its own, or as one that is marked."""
     after = text[answer.end :]
@@ -88,6 +96,15 @@ def is_contradicted(text: str, answer: Candidate, key: Callable[[str], Hashable 
     return bool(keys and keys != {key(answer.text)})
 
 
+_RETRACTS = re.compile(
+    r"\b(?:wait|no|nope|actually|wrong|incorrect|instead|rather|correction|corrected|sorry|hm+|mistake|oops)\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|wrong|incorrect|false)|n't)(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z",
+    re.IGNORECASE,
+)
+_BEFORE = 60
 _BRACES = re.compile(r"\\(?:boxed|fbox) {0,3}\{|\\.|[{}]", re.DOTALL)
 
 

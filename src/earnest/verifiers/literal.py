@@ -76,7 +76,7 @@ _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 
 _WHOLE = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})++|[0-9]{{1,3}}(?:{_THIN}[0-9]{{3}})++|[0-9]++"
 _LITERAL = re.compile(
-    rf"""(?:[A-Za-z]{{1,16}}+(?:_[0-9A-Za-z])?+[ ]*+=[ ]*+)?+
+    rf"""(?:(?:[A-Za-z](?:_[0-9A-Za-z])?|(?i:total|sum|answer|result|value|cost|price|age|profit))[ ]*+=[ ]*+)?+
     (?P<sign>[+-]?)[ ]*+(?P<money>[{MONEY}]?)[ ]*+(?P<inner>[+-]?)
     (?P<whole>{_WHOLE})?+
     (?:\.(?P<decimals>[0-9]*+)(?:\((?P<repeat>[0-9]++)\))?+)?+

@@ -10,6 +10,7 @@ powers of 4,096 bits, exponents to 1,000.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
@@ -23,6 +24,7 @@ from earnest.verifiers.units import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 _SHORT = 64
+_NUMBER = re.compile(r"-?[0-9][0-9,]*+(?:\.[0-9]++)?+(?:/[0-9]++)?+(?<!,)")
 
 
 class Number(Verifier):
@@ -84,7 +86,8 @@ class Number(Verifier):
         number = literal.read(extracted, max_chars=chars, max_digits=digits)
         if isinstance(number, Refused):
             return unanswered(Status.LIMIT if number.limit else Status.NO_ANSWER, number.reason, _clip(extracted))
-        if commitment.is_contradicted(text, settled, value):
+        later = {value(m[0]) for m in _NUMBER.finditer(commitment.retraction(text, settled))} - {None}
+        if later - {number.value} or commitment.is_contradicted(text, settled, value):
             return unanswered(Status.NO_ANSWER, "several different answers", _clip(extracted))
         return self._compare(extracted, number, gold)
 

@@ -67,7 +67,20 @@ class String(Verifier):
         if not found:
             return text.strip()
         settled = commitment.settle(text, found, lambda candidate: self._core(candidate) or None)
-        return settled if isinstance(settled, Uncommitted) else _TEXT_MACRO.sub(r"\1", settled.text).strip()
+        if isinstance(settled, Uncommitted):
+            return settled
+        answer = _TEXT_MACRO.sub(r"\1", settled.text).strip()
+        if commitment.retraction(text, settled).strip(_QUOTES + ".,;:!?") or self._has_rival(
+            text[settled.end :], answer
+        ):
+            return Uncommitted("taken back, or followed by another answer")
+        return answer
+
+    def _has_rival(self, after: str, answer: str) -> bool:
+        """True if a later line is as short as the answer and says something else."""
+        size = max(2, len(answer.split()))
+        lines = [line for line in after[:MAX_CHARS].splitlines()[1:] if line.strip(_QUOTES + "*_.")]
+        return any(len(line.split()) <= size and not self._is_same(line, self._core(answer)) for line in lines)
 
     def _core(self, text: str) -> str:
         text = unicodedata.normalize("NFC", text).strip(_QUOTES)

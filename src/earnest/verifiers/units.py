@@ -45,9 +45,18 @@ _CHANGING_WORDS = """
     maximum minimum up wrong incorrect false maybe perhaps possibly alternatively mil mln mn bn tn k thousandth
     thousandths hundredth hundredths tenth tenths one two three four five six seven eight nine ten eleven twelve
     twenty thirty forty fifty sixty seventy eighty ninety zero squareroot percent percentage pct
+    tens lakh lakhs crore crores dozen dozens doubled tripled halved twice thrice double triple negative positive
+    hexadecimal hex octal binary decimal basis hole off short too many low lower high higher except otherwise
+    instead however rejected wait actually ish upward upwards onward onwards hmm rather
 """
 _ATTACHED = frozenset(_ATTACHED_WORDS.split())
 _REFUSED = frozenset(_CHANGING_WORDS.split()) | _MULTIPLIERS.keys()
+_CHANGES = re.compile(
+    r"\w{3,}ly"  # probably, hopefully: an adverb is no unit
+    r"|(?:fif|six|seven|eigh|nin|ten|eleven|twelf|\w+teen|\w+tie|hundred|\w+illion)ths?"  # a denominator
+    r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)\w+"
+)
+_INCOMPLETE = {("cubic",), ("square",)}
 _SPLIT = re.compile(r"[ /'’.-]+")
 _POWER_OF_UNIT = re.compile(r"(?<=[A-Za-z]) ?\^[23](?![0-9])")
 
@@ -75,7 +84,7 @@ def read_suffix(rest: str) -> Suffix | Refused:
             factor, words = Fraction(1, 100), words[1 + (first == "per") :]
         elif first in _MULTIPLIERS:
             factor, words = _MULTIPLIERS[first], words[1:]
-    if len(words) > MAX_UNIT_WORDS or not all(_is_unit(word) for word in words):
+    if tuple(words) in _INCOMPLETE or len(words) > MAX_UNIT_WORDS or not all(_is_unit(word) for word in words):
         return Refused("more than one number with its unit")
     return Suffix(factor, money, tuple(word.lower() for word in words))
 
@@ -83,4 +92,7 @@ def read_suffix(rest: str) -> Suffix | Refused:
 def _is_unit(word: str) -> bool:
     if len(word) == 1 and word.isascii():
         return word in _ATTACHED or word == "a"
-    return word.isalpha() and word.lower() not in _REFUSED and not any(c.isnumeric() for c in word)
+    lower = word.lower()
+    if lower in _REFUSED or lower.removesuffix("s") in _MULTIPLIERS or _CHANGES.fullmatch(lower):
+        return False
+    return word.isalpha() and not any(c.isnumeric() for c in word)
