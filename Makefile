@@ -21,7 +21,7 @@ install: .venv/.installed
 	@touch $@
 
 .venv/.installed-all: .venv/.installed
-	$(PIP) install -e ".[dev,interop,real]" -c constraints.txt
+	$(PIP) install -e ".[dev,real]" -c constraints.txt
 	@touch $@
 
 demo: install
@@ -45,13 +45,13 @@ check: install
 	$(BIN)/python -m pytest -q tests/house
 
 test: install check
-	$(BIN)/python -m pytest --ignore=tests/house --ignore=tests/interop
+	$(BIN)/python -m pytest --ignore=tests/house
 
 test-all: check .venv/.installed-all
 	$(BIN)/python -m pytest --ignore=tests/house -m ""
 
 experiments: install
-	$(BIN)/python benchmarks/chain.py
+	$(BIN)/python benchmarks/chain.py --seeds 0 1 2 168143824 1161631929
 
 clean:
 	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis

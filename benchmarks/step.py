@@ -277,7 +277,7 @@ def start_of_rl(runs: Path) -> Path:
     from earnest import api
 
     recipe = yaml.safe_load((Path(__file__).parents[1] / "recipes" / "chain.yaml").read_text())
-    recipe["stages"] = [stage for stage in recipe["stages"] if isinstance(stage, dict) and stage["id"] in BEFORE_RL]
+    recipe["stages"] = [stage for stage in recipe["stages"] if isinstance(stage, dict) and stage.get("id") in BEFORE_RL]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "recipe.yaml")
         path.write_text(yaml.safe_dump(recipe))

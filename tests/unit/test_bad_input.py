@@ -51,6 +51,13 @@ from earnest.verifiers.base import Verifier
 class Half(Verifier):
     pass
 """
+A_GATE = """
+from earnest.gates.base import Gate
+
+class Mine(Gate):
+    def check(self, evidence):
+        raise AssertionError("checked")
+"""
 ROWS = [{"prompt": f"{word} {other}?", "answer": "1"} for word in ["bread", "chair", "tower"] for other in "abcdefghij"]
 SECOND = """
 import sys
@@ -195,6 +202,15 @@ def test_an_engine_of_text_only_cannot_serve_reinforcement_learning(earnest: Ear
     (folder / "endpoint.py").write_text(TEXT_ONLY)
     ended = earnest("run", "recipe.yaml", "--set", "engine=endpoint.py:Endpoint")
     assert_told(ended, 2, "stage 'rl' needs an engine that gives ids, logprobs", "where: engine", "gives text", "torch")
+    assert_no_run(folder)
+
+
+def test_a_gate_of_ones_own_may_be_allowed_by_its_name(earnest: Earnest, folder: Path) -> None:
+    (folder / "mine.py").write_text(A_GATE)
+    own = ["run", "recipe.yaml", "--set", "rl.gates=[mine.py:Mine]", "--allow", "mine.py:Mine"]
+    assert_told(
+        earnest(*own, "--allow", "mine.py:Min"), 2, "unknown gate 'mine.py:Min'", "did you mean 'mine.py:Mine'?"
+    )
     assert_no_run(folder)
 
 
