@@ -120,4 +120,4 @@ def test_the_whole_road_runs_on_any_model_folder(data: Path, model: Path, tmp_pa
     assert drift["value"] != drift["base_value"], "training changed nothing"
     rows = [json.loads(line) for line in (run / "sft_gsm8k" / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["data/overlong"] >= 1, "half the examples do not fit the context"
-    assert len(list(run.glob("*/checkpoints/step_*"))) == 3, "one checkpoint per training stage"
+    assert not list(run.glob("*/checkpoints")), "a finished stage keeps its model alone"
