@@ -39,7 +39,9 @@ PAID = {
         ("$18", "18"), ("\\$18", "18"), ("-$5", "-5"), ("$-5", "-5"), ("€5", "5"), ("5€", "5"), ("18 dollars", "18"),
         ("18 dollars", "$18"), ("18", "$18"), ("$18.00 per day", "18"), ("60 miles/hour", "60"), ("$5/person", "5"),
         ("5kg", "5"), ("5 lb.", "5"), ("42 cm³", "42"), ("$\\boxed{42\\text{ cm}^2}$", "42"), ("90^\\circ", "90"),
-        ("90°", "90"), ("\\boxed{42 \\text{ square feet}}", "42"), ("18 apples", "18"), ("42 people a day", "42"),
+        ("90°", "90"), ("\\boxed{42 \\text{ square feet}}", "42"),
+        ("42 family members", "42"), ("42 dollars daily", "42"), ("42 cubic feet", "42"),
+        ("18 apples", "18"), ("42 people a day", "42"),
     ],
     "styling": [
         ("**42**", "42"), ("`42`", "42"), ('"42"', "42"), ("$42$", "42"), ("$$42$$", "42"), ("\\(42\\)", "42"),
@@ -121,6 +123,16 @@ UNPAID = {
         ("not 42", "42"), ("42 is wrong", "42"), ("about 42", "42"), ("at least 42", "42"),
         ("The answer is not 42", "42"), ("The answer is 42?", "42"), ("There may be 42 of them", "42"),
         ("So she has 42 left.", "42"),
+    ],
+    "words that leave the number open": [
+        ("42 grand", "42"), ("42 score", "42"), ("42 lacs", "42"), ("42 dollars a", "42"), ("42 apples in debt", "42"),
+        ("42 apples sort of", "42"), ("42 не", "42"),
+    ],
+    "an answer that is called wrong or corrected": [
+        ("\\boxed{42} is wrong", "42"), ("$\\boxed{42}$ is clearly not it", "42"), ("\\boxed{42} isn't right", "42"),
+        ("Anything but \\boxed{42}", "42"), ("It is less than \\boxed{42}", "42"),
+        ("\\boxed{42}. Sorry, forty-three.", "42"), ("\\boxed{42}. On second thought, 43", "42"),
+        ("\\boxed{42}, I mean 43", "42"), ("\\boxed{42}. It should be 43.", "42"),
     ],
     "no answer": [
         ("", "42"), (" \n", "42"), (":", "42"), ("\\boxed{}", "42"), ("\\boxed{} 42", "42"), ("\\boxed{42", "42"),

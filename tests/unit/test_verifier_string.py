@@ -54,6 +54,8 @@ def test_paid(response: str, gold: str) -> None:
         ("\\boxed{London}, \\boxed{Paris}", "Paris"),
         ("<answer>London</answer><answer>Paris</answer>", "Paris"),
         ("<answer>Paris</answer> or London", "Paris"),
+        ("<answer>Paris</answer> London", "Paris"),
+        ("\\boxed{Paris} is wrong", "Paris"),
         ("x²", "x2"),
     ],
 )

@@ -68,6 +68,8 @@ def settle(
     several = Uncommitted("several different answers")
     if _ALTERNATIVE.match(text, last.end):
         return several
+    if _CALLED_WRONG.match(text, last.end):
+        return Uncommitted("the answer is denied")
     if len(candidates) > 1:
         mine = key(last.text)
         keys = [(c, key(c.text)) for c in candidates[-MAX_CONSIDERED:-1]]
@@ -97,11 +99,18 @@ def is_contradicted(text: str, answer: Candidate, key: Callable[[str], Hashable 
 
 
 _RETRACTS = re.compile(
-    r"\b(?:wait|no|nope|actually|wrong|incorrect|instead|rather|correction|corrected|sorry|hm+|mistake|oops)\b",
+    r"\b(?:wait|no|nope|actually|wrong|incorrect|instead|rather|correction|corrected|sorry|hm+|mistake|oops"
+    r"|on second thought|i meant?|make (?:that|it)|(?:should|could|might|must) (?:be|have))\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|wrong|incorrect|false)|n't)(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z",
+    r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t)"
+    r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z",
+    re.IGNORECASE,
+)
+_CALLED_WRONG = re.compile(
+    r"[ \t$)*_\]\\,]{0,8}(?:(?:which|that|it) )?"
+    r"(?:(?:is|was|seems|looks|must be) (?:[a-z]{1,12} ){0,1}(?:not|wrong|incorrect|false|mistaken)\b|isn['’]t\b|cannot be\b)",
     re.IGNORECASE,
 )
 _BEFORE = 60

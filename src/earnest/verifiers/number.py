@@ -24,6 +24,11 @@ from earnest.verifiers.units import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 _SHORT = 64
+_NUMBER_WORD = re.compile(
+    r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|(?:thir|for|fif|six|seven|eigh|nine)ty"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|hundred|thousand|million)\b",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"-?[0-9][0-9,]*+(?:\.[0-9]++)?+(?:/[0-9]++)?+(?<!,)")
 
 
@@ -86,8 +91,9 @@ class Number(Verifier):
         number = literal.read(extracted, max_chars=chars, max_digits=digits)
         if isinstance(number, Refused):
             return unanswered(Status.LIMIT if number.limit else Status.NO_ANSWER, number.reason, _clip(extracted))
-        later = {value(m[0]) for m in _NUMBER.finditer(commitment.retraction(text, settled))} - {None}
-        if later - {number.value} or commitment.is_contradicted(text, settled, value):
+        rest = commitment.retraction(text, settled)
+        later = {value(m[0]) for m in _NUMBER.finditer(rest)} - {None}
+        if later - {number.value} or _NUMBER_WORD.search(rest) or commitment.is_contradicted(text, settled, value):
             return unanswered(Status.NO_ANSWER, "several different answers", _clip(extracted))
         return self._compare(extracted, number, gold)
 

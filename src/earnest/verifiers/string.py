@@ -78,8 +78,10 @@ class String(Verifier):
 
     def _has_rival(self, after: str, answer: str) -> bool:
         """True if a later line is as short as the answer and says something else."""
+        if not after.strip():
+            return False
         size = max(2, len(answer.split()))
-        lines = [line for line in after[:MAX_CHARS].splitlines()[1:] if line.strip(_QUOTES + "*_.")]
+        lines = [line for line in after[:MAX_CHARS].splitlines() if line.strip(_QUOTES + "*_.$)]\\,;:!")]
         return any(len(line.split()) <= size and not self._is_same(line, self._core(answer)) for line in lines)
 
     def _core(self, text: str) -> str:

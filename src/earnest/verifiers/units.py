@@ -47,16 +47,18 @@ _CHANGING_WORDS = """
     twenty thirty forty fifty sixty seventy eighty ninety zero squareroot percent percentage pct
     tens lakh lakhs crore crores dozen dozens doubled tripled halved twice thrice double triple negative positive
     hexadecimal hex octal binary decimal basis hole off short too many low lower high higher except otherwise
-    instead however rejected wait actually ish upward upwards onward onwards hmm rather
+    instead however rejected wait actually ish upward upwards onward onwards hmm rather grand score gross fold debt
+    deficit loss sort kind bp bps permille mille myriad lac lacs
 """
 _ATTACHED = frozenset(_ATTACHED_WORDS.split())
 _REFUSED = frozenset(_CHANGING_WORDS.split()) | _MULTIPLIERS.keys()
 _CHANGES = re.compile(
-    r"\w{3,}ly"  # probably, hopefully: an adverb is no unit
+    r"(?!(?:fami|dai|week|month|year|hour)ly)\w{3,}ly"  # probably, hopefully: an adverb is no unit
     r"|(?:fif|six|seven|eigh|nin|ten|eleven|twelf|\w+teen|\w+tie|hundred|\w+illion)ths?"  # a denominator
     r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)\w+"
 )
-_INCOMPLETE = {("cubic",), ("square",)}
+_INCOMPLETE = frozenset(["cubic", "square", "per", "a", "an", "of"])  # a word must follow
+_LAST_LATIN = "\u024f"
 _SPLIT = re.compile(r"[ /'’.-]+")
 _POWER_OF_UNIT = re.compile(r"(?<=[A-Za-z]) ?\^[23](?![0-9])")
 
@@ -84,7 +86,11 @@ def read_suffix(rest: str) -> Suffix | Refused:
             factor, words = Fraction(1, 100), words[1 + (first == "per") :]
         elif first in _MULTIPLIERS:
             factor, words = _MULTIPLIERS[first], words[1:]
-    if tuple(words) in _INCOMPLETE or len(words) > MAX_UNIT_WORDS or not all(_is_unit(word) for word in words):
+    if (
+        (words and words[-1].lower() in _INCOMPLETE)
+        or len(words) > MAX_UNIT_WORDS
+        or not all(_is_unit(word) for word in words)
+    ):
         return Refused("more than one number with its unit")
     return Suffix(factor, money, tuple(word.lower() for word in words))
 
@@ -95,4 +101,4 @@ def _is_unit(word: str) -> bool:
     lower = word.lower()
     if lower in _REFUSED or lower.removesuffix("s") in _MULTIPLIERS or _CHANGES.fullmatch(lower):
         return False
-    return word.isalpha() and not any(c.isnumeric() for c in word)
+    return word.isalpha() and (max(word) <= _LAST_LATIN or word == "μm")
