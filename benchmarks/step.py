@@ -83,15 +83,18 @@ def peak_kib() -> int:
 
 
 def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
+    import torch
+
     from earnest.component import build
     from earnest.data.rollouts import Roller
     from earnest.models.tiny import Tiny
     from earnest.runlog import StageLog
+    from earnest.stages.machine import machine
     from earnest.train.loop import Job, StopRequest, Work, train
     from earnest.train.losses import PolicyGradient
     from earnest.train.on_policy import OnPolicy, Rollouts
     from earnest.train.optim import Optim
-    from earnest.types import Item, Machine, Sampling, Status, Verdict
+    from earnest.types import Item, Sampling, Status, Verdict
     from earnest.verifiers.base import Verifier
 
     class AnyText(Verifier):
@@ -107,7 +110,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
             turn.counts = {"generated": found.generated_tokens, "trained": sum(sum(s.mask) for s in found.samples)}
             return found
 
-    policy = Tiny().open(Machine(device="cpu", dtype="float32", threads=1), folder=folder)
+    policy = Tiny().open(machine("cpu", "float32", torch.get_num_threads()), folder=folder)
     lr = json.loads((folder / "asked.json").read_text())["lr"]
     algorithm = build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
     roller = Roller(build("prompt", "chat"), AnyText(), build("strategy", "plain"), policy.tokenizer)
@@ -123,7 +126,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
         train(
             Job(
                 name="rl", policy=policy, source=source, loss=PolicyGradient(algorithm, 1.0, None),
-                optim=Optim.model_validate({'lr': lr}), steps=steps + 1, log=StageLog(out),
+                optim=Optim.model_validate({"lr": lr}), steps=steps + 1, log=StageLog(out),
                 stop=StopRequest(), echo=print, max_tokens=16384, checkpoint_every=10**9, log_every=1,
             )
         )  # fmt: skip

@@ -176,7 +176,7 @@ def evaluate(
     from earnest.data.select import subset
     from earnest.evaluate import run as asking
     from earnest.evaluate.summary import summarize
-    from earnest.stages.road import machine
+    from earnest.stages.machine import machine
 
     chosen = build("task", task)
     problems = subset(chosen.problems(split), limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from earnest.component import build, names
 from earnest.data.batch import pack
 from earnest.engines.torch import Torch
 from earnest.models.base import Policy
+from earnest.types import Sample
 from policies import ARCHITECTURES, CPU, batch_of, policy_of, request, sample
 
 DEVICE = torch.device("cpu")
@@ -22,6 +24,13 @@ SAMPLES = [
     sample(tuple(range(20, 32)), tuple(range(50, 60))),
     sample((8, 8), (1,)),
 ]
+GROUPS = [
+    *(sample(tuple(range(20, 32)), tuple(range(50, 50 + n))) for n in (10, 1, 4)),
+    *(sample((5, 9, 200), ids) for ids in ((7,), (7, 7, 30, 257), (200, 9, 5, 9, 200))),
+    replace(sample((8, 8, 8, 8), (1, 2, 3, 4, 5)), mask=(False,) * 4 + (True, False, False, True, False)),
+]
+"""Prompts of different lengths that several sequences begin with, and one with tokens that the model did not write."""
+SETS = pytest.mark.parametrize("samples", [SAMPLES, GROUPS], ids=["apart", "groups"])
 
 
 @pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
@@ -35,11 +44,14 @@ def logits_of(policy: Policy, ids: tuple[int, ...]) -> torch.Tensor:
         return policy.module(torch.tensor([ids])).logits[0].float()
 
 
+@SETS
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_logprobs_and_entropies_are_those_of_the_architecture_itself(policy: Policy, temperature: float) -> None:
-    out = policy.forward(pack(SAMPLES, DEVICE), temperature=temperature, stats=frozenset({"entropy"}))
+def test_logprobs_and_entropies_are_those_of_the_architecture_itself(
+    policy: Policy, temperature: float, samples: list[Sample]
+) -> None:
+    out = policy.forward(pack(samples, DEVICE), temperature=temperature, stats=frozenset({"entropy"}))
     logp, entropy = [], []
-    for s in SAMPLES:
+    for s in samples:
         table = (logits_of(policy, s.token_ids) / temperature).log_softmax(-1)
         for i, trained in enumerate(s.mask):
             if trained:
@@ -57,23 +69,40 @@ def gradient(policy: Policy, micro_batches: list[list]) -> dict[str, torch.Tenso
     return {name: p.grad.clone() for name, p in policy.parameters() if p.grad is not None}
 
 
-def test_gradient_does_not_depend_on_micro_batches_padding_or_order(policy: Policy) -> None:
-    whole = gradient(policy, [SAMPLES])
+@SETS
+def test_gradient_does_not_depend_on_micro_batches_padding_or_order(policy: Policy, samples: list[Sample]) -> None:
+    whole = gradient(policy, [samples])
     assert whole.keys() == {name for name, _ in policy.parameters()}
-    for split in ([[s] for s in SAMPLES], [SAMPLES[:2], SAMPLES[2:]], [SAMPLES[::-1]]):
+    for split in ([[s] for s in samples], [samples[:2], samples[2:]], [samples[::-1]]):
         parts = gradient(policy, split)
         for name in whole:
             assert torch.allclose(parts[name], whole[name], atol=1e-5 * (1 + float(whole[name].abs().max()))), name
 
 
-def test_hidden_states_are_where_they_should_be(policy: Policy) -> None:
-    batch = pack(SAMPLES, DEVICE)
+@SETS
+def test_hidden_states_are_where_they_should_be(policy: Policy, samples: list[Sample]) -> None:
+    batch = pack(samples, DEVICE)
     last_S, hidden_T = policy.final_hidden(batch), policy.forward(batch).hidden_T
-    for i, s in enumerate(SAMPLES):
+    for i, s in enumerate(samples):
         logits = logits_of(policy, s.token_ids)
         assert torch.allclose(policy.head.logits(last_S[i]), logits[-1], atol=1e-5)
-        first = policy.head.logits(hidden_T[batch.seq_T == i])
-        assert torch.allclose(first, logits[s.mask.index(True) - 1 : -1], atol=1e-5)
+        predicting = policy.head.logits(hidden_T[batch.seq_T == i])
+        trained = torch.tensor([place for place, is_trained in enumerate(s.mask) if is_trained])
+        assert torch.allclose(predicting, logits[trained - 1], atol=1e-5)
+
+
+def test_a_prompt_of_several_sequences_is_read_once_where_the_architecture_allows(policy: Policy) -> None:
+    read: list[int] = []
+    hook = policy.decoder.register_forward_pre_hook(
+        lambda _, __, given: read.append(given["input_ids"].numel()), with_kwargs=True
+    )
+    policy.forward(pack(GROUPS, DEVICE))
+    policy.forward(pack(SAMPLES, DEVICE))
+    hook.remove()
+    whole = [len(GROUPS) * 21, len(SAMPLES) * 21]  # every row up to the token before its last, as long as the longest
+    shared = [3 * 12, len(GROUPS) * 9, len(SAMPLES) * 21]
+    keeps_everything = policy.module.config.model_type not in {"mistral", "gemma2", "bloom"}
+    assert read == (shared if keeps_everything else whole)
 
 
 def test_a_saved_folder_is_a_plain_one(policy: Policy, tmp_path: Path) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
+from transformers.cache_utils import DynamicLayer
 
-from earnest.engines._draw import Knobs, draw, restrict, uniforms
+from earnest.engines._cache import ROOM, RoomyLayer
+from earnest.engines._draw import Knobs, Uniforms, draw, restrict
 from earnest.engines.torch import Torch
 from earnest.errors import DataError
 from earnest.models.base import Policy
+from earnest.seeding import derive
 from earnest.types import Completion, Finish, Request, Sampling
 from policies import by_key, policy_of, request
 
+SOURCE = Uniforms()
 STOPS = tuple(range(0, 256, 24))
 MIXED = [
     request("3+7=", tag="a", n=4, seed=1, max_tokens=24, stop_ids=STOPS),
@@ -69,7 +74,19 @@ def test_seeds_differ_and_lengths_do_not(tiny_policy: Policy) -> None:
     two = run(tiny_policy, [request("3+7=", seed=6, max_tokens=10)])["0", 0].token_ids
     longer = run(tiny_policy, [request("3+7=", seed=5, max_tokens=20)])["0", 0].token_ids
     assert one and two and longer and one != two and longer[:10] == one
-    assert uniforms(5, 0, 3).tolist() == uniforms(5, 0, 7)[:3].tolist()
+
+
+def uniforms(seed: int, index: int, count: int) -> list[float]:
+    out = np.zeros(count, dtype=np.float32)
+    SOURCE.fill(out, seed, index)
+    return out.tolist()
+
+
+def test_a_draw_is_a_philox_stream_of_its_own_whatever_was_drawn_before() -> None:
+    for seed, index, count in [(5, 0, 3), (5, 0, 7), (2**62, 9, 1), (5, 1, 5), (5, 0, 7)]:
+        alone = np.random.Generator(np.random.Philox(key=derive(seed, "sample", index)))
+        assert uniforms(seed, index, count) == alone.random(count, dtype=np.float32).tolist()
+    assert uniforms(5, 0, 3) == uniforms(5, 0, 7)[:3]
 
 
 def test_a_stop_token_is_kept_counted_as_sampled_and_ends_its_row_only(tiny_policy: Policy) -> None:
@@ -137,9 +154,9 @@ def test_frequencies_are_the_softmax_at_the_temperature(tiny_policy: Policy) -> 
 
 
 def test_draws_are_independent_between_samples_and_steps() -> None:
-    table = torch.stack([torch.from_numpy(uniforms(3, index, 50)) for index in range(400)]).double()
+    table = torch.tensor([uniforms(3, index, 50) for index in range(400)]).double()
     assert abs(float(table.mean()) - 0.5) < 0.01
-    assert uniforms(3, 1, 4).tolist() != uniforms(4, 0, 4).tolist()
+    assert uniforms(3, 1, 4) != uniforms(4, 0, 4)
     assert float(torch.corrcoef(table.T).fill_diagonal_(0).abs().max()) < 0.25
     assert float(torch.corrcoef(table[:50]).fill_diagonal_(0).abs().max()) < 0.65
 
@@ -186,3 +203,15 @@ def test_filters_restrict_tokens_but_not_the_recorded_logprob(tiny_policy: Polic
     for c in run(tiny_policy, [request((51, 43), n=60, max_tokens=1, top_k=3)]).values():
         assert c.token_ids and c.logprobs and c.token_ids[0] in best
         assert c.logprobs[0] == pytest.approx(float(logp[c.token_ids[0]]), abs=1e-5)
+
+
+def test_a_cache_with_room_holds_what_the_librarys_holds() -> None:
+    roomy, plain = RoomyLayer(), DynamicLayer()
+    for rows, width, order in [(3, 5, [0, 0, 1, 2, 2]), (5, 1, [4, 2]), *[(2, 1, None)] * (ROOM + 9), (2, 7, [1])]:
+        keys, values = torch.randn(rows, 2, width, 4), torch.randn(rows, 2, width, 6)
+        for mine, theirs in zip(roomy.update(keys, values), plain.update(keys, values), strict=True):
+            assert torch.equal(mine, theirs)
+        if order is not None:
+            roomy.reorder_cache(torch.tensor(order))
+            plain.reorder_cache(torch.tensor(order))
+    assert roomy.get_seq_length() == plain.get_seq_length() == ROOM + 22

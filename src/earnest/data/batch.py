@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
     """Samples end to end. Example: two samples of 3 and 2 tokens give cu_seqlens = [0, 3, 5]."""
     lengths = torch.tensor([len(s.token_ids) for s in samples])
     cu_seqlens = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    mask_L = torch.tensor([m for s in samples for m in s.mask])
+    mask_L = torch.tensor(list(chain.from_iterable(s.mask for s in samples)))
     index_T = mask_L.nonzero().squeeze(1)
     seq_L = torch.repeat_interleave(torch.arange(len(samples)), lengths)
     seq_T = seq_L[index_T]
@@ -52,7 +53,7 @@ def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
         return torch.cat([p for p in parts if p is not None]).to(device)
 
     return Batch(
-        ids_L=torch.tensor([i for s in samples for i in s.token_ids]).to(device),
+        ids_L=torch.tensor(list(chain.from_iterable(s.token_ids for s in samples))).to(device),
         cu_seqlens=cu_seqlens.to(device),
         index_T=index_T.to(device),
         seq_T=seq_T.to(device),

@@ -44,12 +44,19 @@ def to_step(
 
 def from_step(step: Step, credit: Credit, weight_N: Tensor) -> list[Sample]:
     """One sample per rollout. A weight of 0 is the algorithm's promise that a rollout has no gradient; it is left out."""
-    ends = torch.cumsum(step.length_N, 0).tolist()
-    starts = [0, *ends[:-1]]
+    lengths = step.length_N.tolist()
+
+    def cut(x_T: Tensor | None) -> Sequence[Tensor | None]:
+        return [None] * len(lengths) if x_T is None else x_T.split(lengths)
+
     rollouts = [r for group in step.groups for r in group.rollouts]
+    parts = zip(
+        rollouts, lengths, weight_N.tolist(), cut(step.sampler_logp_T), cut(credit.advantage_T), cut(credit.return_T),
+        cut(step.value_T), cut(step.ref_logp_T), strict=True,
+    )  # fmt: skip
     samples: list[Sample] = []
-    for i, (rollout, a, b) in enumerate(zip(rollouts, starts, ends, strict=True)):
-        if b == a or weight_N[i] == 0:
+    for rollout, length, weight, sampler_logp, advantage, returns, old_value, ref_logp in parts:
+        if length == 0 or weight == 0:
             continue
         ids = rollout.completion.token_ids
         assert ids is not None, "training needs token ids"
@@ -57,12 +64,12 @@ def from_step(step: Step, credit: Credit, weight_N: Tensor) -> list[Sample]:
             Sample(
                 token_ids=(*rollout.prompt_ids, *ids),
                 mask=(*((False,) * len(rollout.prompt_ids)), *rollout.completion.sampled),
-                weight=float(weight_N[i]),
-                sampler_logprobs=step.sampler_logp_T[a:b],
-                advantages=credit.advantage_T[a:b],
-                returns=None if credit.return_T is None else credit.return_T[a:b],
-                old_values=None if step.value_T is None else step.value_T[a:b],
-                ref_logprobs=None if step.ref_logp_T is None else step.ref_logp_T[a:b],
+                weight=weight,
+                sampler_logprobs=sampler_logp,
+                advantages=advantage,
+                returns=returns,
+                old_values=old_value,
+                ref_logprobs=ref_logp,
             )
         )
     return samples

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
-from earnest.engines._draw import Knobs, draw, uniforms
+from earnest.engines._cache import roomy_cache
+from earnest.engines._draw import Knobs, Uniforms, draw
 from earnest.engines.base import EngineSession
 from earnest.errors import DataError
 from earnest.models.base import Policy
@@ -91,7 +92,7 @@ class _Chunk:
         self.policy, self.rows = policy, rows
         self.version = policy.version
         self.head = policy.head
-        self.cache = DynamicCache(config=policy.module.config)
+        self.cache = roomy_cache(policy.module.config)
         self.lengths = [len(row.request.prompt_ids) for row in rows]
         self.width = max(self.lengths)
         room = policy.context_length
@@ -128,11 +129,11 @@ class _Chunk:
 
     def _uniforms(self, steps: int) -> Tensor:
         """(N, steps): 0 where a row is greedy or has reached its limit."""
-        u_NL = torch.zeros(len(self.rows), steps)
+        u_NL, source = np.zeros((len(self.rows), steps), dtype=np.float32), Uniforms()
         for u_L, row, limit in zip(u_NL, self.rows, self.limits, strict=True):
             if row.request.sampling.temperature > 0:
-                u_L[:limit] = torch.from_numpy(uniforms(row.request.seed, row.index, limit))
-        return u_NL
+                source.fill(u_L[:limit], row.request.seed, row.index)
+        return torch.from_numpy(u_NL)
 
     def _live(self) -> Live:
         device, requests = self.policy.device, [row.request for row in self.rows]

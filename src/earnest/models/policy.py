@@ -9,16 +9,18 @@ input, when it is made, that its logits are the architecture's.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from earnest.errors import ConfigError
 from earnest.functional.logprobs import chunked_logprobs
+from earnest.models._prefix import Prefixes, find_prefixes, padded, read_rows
 from earnest.types import Batch
 
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ class Policy:
         self.decoder = module.get_decoder()
         self.takes_positions = "position_ids" in inspect.signature(self.decoder.forward).parameters
         """False for architectures without position ids (ALiBi), which read positions off the attention mask."""
+        layers = DynamicCache(config=module.config).layers
+        self.shares_prompts = self.takes_positions and all(type(layer) is DynamicLayer for layer in layers)
+        """False where a layer keeps something else than keys and values of all tokens, or cannot be told positions."""
         self._check_head()
 
     @property
@@ -98,15 +103,13 @@ class Policy:
     def forward(self, batch: Batch, *, temperature: float = 1.0, stats: frozenset[str] = frozenset()) -> Forward:
         """Log-probs (and, if "entropy" is in stats, entropies) of the batch's T trained tokens.
 
-        Sequences are padded on the right to (S, Lmax). Under causal attention no token sees what comes after it, so
-        neither the padding nor the other sequences can reach a trained token, and no attention mask is needed.
+        A sequence is read up to its last trained token, and a prompt that several begin with only once.
         """
         assert temperature > 0 and not self.module.training, (temperature, self.module.training)
-        hidden = self._hidden(batch)
         index_T, seq_T = batch.index_T.to(self.device), batch.seq_T.to(self.device)
         before_T = index_T - batch.cu_seqlens.to(self.device)[seq_T] - 1
         assert not len(before_T) or int(before_T.min()) >= 0, "nothing predicts the first token of a sequence"
-        hidden_T = hidden[seq_T, before_T]
+        hidden_T = self._hidden(*read_rows(batch, whole=False), seq_T, before_T)
         head = self.head
         logp_T, entropy_T = chunked_logprobs(
             hidden_T, head.weight, head.bias, batch.ids_L.to(self.device)[index_T],
@@ -116,9 +119,9 @@ class Policy:
 
     def final_hidden(self, batch: Batch) -> Tensor:
         """(S, D): the last hidden state of each sequence, after its last token (a critic's bootstrap reads it)."""
-        hidden = self._hidden(batch)
-        length_S = batch.cu_seqlens.diff().to(self.device)
-        return hidden[torch.arange(len(length_S), device=self.device), length_S - 1]
+        rows, first_S = read_rows(batch, whole=True)
+        last_S = torch.tensor([len(row) - 1 for row in rows], device=self.device)
+        return self._hidden(rows, first_S, torch.arange(len(rows), device=self.device), last_S)
 
     def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         """Trainable parameters by name, tied ones once."""
@@ -139,11 +142,37 @@ class Policy:
         self.module.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def _hidden(self, batch: Batch) -> Tensor:
-        """(S, Lmax, D), garbage after the end of each sequence."""
-        lengths = batch.cu_seqlens.diff().tolist()
-        ids_SL = torch.nn.utils.rnn.pad_sequence(list(batch.ids_L.split(lengths)), batch_first=True).to(self.device)
-        return self.decoder(input_ids=ids_SL, use_cache=False).last_hidden_state
+    def _hidden(self, rows: Sequence[Sequence[int]], first_S: Sequence[int], seq_N: Tensor, place_N: Tensor) -> Tensor:
+        """(N, D): the hidden states of token rows seq_N at place_N, none before the last of a row's first_S prompt tokens."""
+        prefixes = find_prefixes(rows, first_S) if self.shares_prompts else None
+        if prefixes is not None:
+            return self._hidden_after(prefixes, seq_N, place_N)
+        # padded on the right: under causal attention no token sees what comes after it, so no mask is needed
+        ids_SL = padded(rows).to(self.device)
+        return self.decoder(input_ids=ids_SL, use_cache=False).last_hidden_state[seq_N, place_N]
+
+    def _hidden_after(self, prefixes: Prefixes, seq_N: Tensor, place_N: Tensor) -> Tensor:
+        """The same by way of the distinct prompts' keys and values."""
+        cache = DynamicCache(config=self.module.config)
+        hidden_PL = self.decoder(
+            input_ids=prefixes.ids_PL.to(self.device), past_key_values=cache, use_cache=True
+        ).last_hidden_state
+        prompt_S = torch.tensor(prefixes.prompt_S, device=self.device)
+        length_S = torch.tensor(prefixes.length_P, device=self.device)[prompt_S]
+        hidden_SL = hidden_PL[prompt_S, length_S - 1][:, None]
+        if rest := prefixes.rest_SL.shape[1]:
+            cache.reorder_cache(prompt_S)  # pyright: ignore[reportArgumentType]
+            positions: dict[str, Tensor] = {}
+            if len(set(prefixes.length_P)) > 1:
+                width, column_L = hidden_PL.shape[1], torch.arange(rest, device=self.device)
+                prompt_SL = torch.arange(width, device=self.device) < length_S[:, None]
+                positions["attention_mask"] = torch.cat([prompt_SL, prompt_SL.new_ones(len(prompt_S), rest)], dim=1)
+                positions["position_ids"] = (length_S[:, None] + column_L).clamp(max=self.context_length - 1)
+            hidden_rest = self.decoder(
+                input_ids=prefixes.rest_SL.to(self.device), past_key_values=cache, use_cache=True, **positions
+            ).last_hidden_state
+            hidden_SL = torch.cat([hidden_SL, hidden_rest], dim=1)
+        return hidden_SL[seq_N, place_N - length_S[seq_N] + 1]
 
     def _check_head(self) -> None:
         """Head(decoder(ids)) = module(ids).logits, and padding on the right does not reach the left."""

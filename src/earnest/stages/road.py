@@ -23,7 +23,7 @@ import torch
 
 from earnest.component import Component, build, digest, parts, user_file
 from earnest.engines.base import Engine
-from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, MissingDependency, RunDirError, nearest
+from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, RunDirError, nearest
 from earnest.gates.base import Gate
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
@@ -32,9 +32,10 @@ from earnest.runlog import RunDir, read_json, replaced_folder, write_json
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
+from earnest.stages.machine import machine
 from earnest.tasks.base import Task
 from earnest.train.loop import StopRequest
-from earnest.types import Json, Machine, Split
+from earnest.types import Json, Split
 from earnest.verifiers.base import Verifier
 
 C = TypeVar("C")
@@ -272,20 +273,6 @@ def seed_everything(seed: int) -> None:
 def _expect(kind: type[C], component: object) -> C:
     assert isinstance(component, kind), component
     return component
-
-
-def machine(device: str, precision: str, threads: int | None) -> Machine:
-    """Where to compute: what is asked for, else what suits this machine. Sets torch's thread count."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[device]:
-        raise MissingDependency(f"device '{device}' is not available here", remedy="device: auto, or earnest doctor")
-    if precision == "auto":
-        precision = "float32"
-    threads = threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
-    return Machine(device=device, dtype=precision, threads=threads)
 
 
 def _base_first(policies: Mapping[str, Artefact]) -> Mapping[str, Artefact | None]:

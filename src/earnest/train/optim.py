@@ -48,4 +48,4 @@ def build_optimizer(policy: Policy, loss: Loss, optim: Optim, head_lr: float | N
     heads = [p for _, p in loss.head_parameters()]
     if heads:
         groups.append({"params": heads, "lr_scale": (head_lr or optim.lr) / optim.lr})
-    return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay, foreach=True)
+    return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay, fused=True)
