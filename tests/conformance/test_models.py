@@ -96,13 +96,15 @@ def test_a_prompt_of_several_sequences_is_read_once_where_the_architecture_allow
     hook = policy.decoder.register_forward_pre_hook(
         lambda _, __, given: read.append(given["input_ids"].numel()), with_kwargs=True
     )
-    policy.forward(pack(GROUPS, DEVICE))
-    policy.forward(pack(SAMPLES, DEVICE))
+    groups, apart = policy.forward(pack(GROUPS, DEVICE)), policy.forward(pack(SAMPLES, DEVICE))
     hook.remove()
     whole = [len(GROUPS) * 21, len(SAMPLES) * 21]  # every row up to the token before its last, as long as the longest
     shared = [3 * 12, len(GROUPS) * 9, len(SAMPLES) * 21]
     keeps_everything = policy.module.config.model_type not in {"mistral", "gemma2", "bloom"}
     assert read == (shared if keeps_everything else whole)
+    assert apart.tokens == sum(len(s.token_ids) - 1 for s in SAMPLES)
+    prompts, rests = (12 + 3 + 4), (9 + 0 + 3) + (0 + 3 + 4) + 3
+    assert groups.tokens == prompts + rests + (0 if keeps_everything else 2 * 12 + 2 * 3)
 
 
 def test_a_saved_folder_is_a_plain_one(policy: Policy, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Prompts that several sequences of a micro-batch begin with, each read by the model once.
+"""What of a micro-batch a model reads: each sequence as far as it must, and a prompt that several begin with only once.
 
 Reinforcement learning trains on groups: eight completions of one prompt repeat it eight times, often a third of all
-tokens. Here the decoder reads the distinct prompts, and then every sequence's rest over the keys and values of its own
+tokens. The decoder can read the distinct prompts first, and then every sequence's rest over the keys and values of its own
 prompt. The gradient flows back through those, so the numbers are those of reading every sequence whole, up to rounding.
 """
 
@@ -20,32 +20,44 @@ PAYS = 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
-class Prefixes:
-    """P distinct prompts of S sequences, and what the sequences have after them. Padded on the right with 0."""
+class Prompts:
+    """The P distinct prompts of S sequences, padded on the right with 0."""
 
     ids_PL: Tensor
     length_P: tuple[int, ...]
-    prompt_S: tuple[int, ...]  # into the P prompts
-    rest_SL: Tensor  # (S, 0) if no sequence has more than its prompt
+    of_S: tuple[int, ...]  # into the P prompts
 
 
-def find_prefixes(rows: Sequence[Sequence[int]], first_S: Sequence[int]) -> Prefixes | None:
-    """The distinct prompts of S token rows, of which the first first_S tokens are prompt. None: too little is repeated."""
-    place: dict[tuple[int, ...], int] = {}
-    prompt_S = tuple(place.setdefault(tuple(row[:first]), len(place)) for row, first in zip(rows, first_S, strict=True))
-    if sum(first_S) - sum(map(len, place)) < PAYS * sum(map(len, rows)):
-        return None
-    return Prefixes(
-        ids_PL=padded(list(place)), length_P=tuple(map(len, place)), prompt_S=prompt_S,
-        rest_SL=padded([row[first:] for row, first in zip(rows, first_S, strict=True)]),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Token ids to read, padded on the right with 0: the prompts, if they are read apart, and then the sequences."""
+
+    ids_SL: Tensor  # without their prompts if those are read apart; (S, 0) if nothing else is left
+    prompts: Prompts | None
+    tokens: int  # all of them, padding not counted
 
 
-def read_rows(batch: Batch, *, whole: bool) -> tuple[list[list[int]], list[int]]:
-    """The S token rows a model has to read, and how much of each comes before its first trained token.
+def plan_reading(batch: Batch, *, whole: bool, share: bool) -> Reading:
+    """How to read a batch whose prompts are what comes before the first trained token of each sequence.
 
-    Unless `whole`, a row ends before its last trained token, which nothing needs to be predicted from.
+    whole: to the end; otherwise up to the last token from which a trained one is predicted. share: read prompts apart where that
+    saves enough.
     """
+    rows, first_S = _rows(batch, whole=whole)
+    tokens = sum(map(len, rows))
+    place: dict[tuple[int, ...], int] = {}
+    if share:
+        of_S = tuple(place.setdefault(tuple(row[:n]), len(place)) for row, n in zip(rows, first_S, strict=True))
+        length_P = tuple(map(len, place))
+        saved = sum(first_S) - sum(length_P)
+        if saved >= PAYS * tokens:
+            rests = [row[n:] for row, n in zip(rows, first_S, strict=True)]
+            return Reading(_padded(rests), Prompts(_padded(list(place)), length_P, of_S), tokens - saved)
+    return Reading(_padded(rows), None, tokens)
+
+
+def _rows(batch: Batch, *, whole: bool) -> tuple[list[list[int]], list[int]]:
+    """The ids to read of each sequence, and the length of its prompt; one without a trained token is all prompt."""
     start_S, length_S = batch.cu_seqlens[:-1], batch.cu_seqlens.diff()
     count_S = torch.bincount(batch.seq_T, minlength=batch.sequences)
     end_S, some_S = count_S.cumsum(0), count_S > 0
@@ -56,7 +68,6 @@ def read_rows(batch: Batch, *, whole: bool) -> tuple[list[list[int]], list[int]]
     return [ids[a : a + n] for a, n in zip(start_S.tolist(), read_S.tolist(), strict=True)], first_S.tolist()
 
 
-def padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    """Rows of ids to (rows, longest), with 0 on the right."""
+def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
     width = max(map(len, rows))
     return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], dtype=torch.int64).view(len(rows), width)

@@ -9,7 +9,7 @@ input, when it is made, that its logits are the architecture's.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from earnest.errors import ConfigError
 from earnest.functional.logprobs import chunked_logprobs
-from earnest.models._prefix import Prefixes, find_prefixes, padded, read_rows
+from earnest.models._prefix import Reading, plan_reading
 from earnest.types import Batch
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Forward:
 
     logp_T: Tensor  # (T,) float32, with gradient if grad is enabled
     hidden_T: Tensor  # (T, D) last hidden state where each trained token is predicted (a value head reads it)
+    tokens: int  # that were read, padding not counted
     entropy_T: Tensor | None = None  # (T,) float32, only if "entropy" was asked for
 
 
@@ -109,19 +110,20 @@ class Policy:
         index_T, seq_T = batch.index_T.to(self.device), batch.seq_T.to(self.device)
         before_T = index_T - batch.cu_seqlens.to(self.device)[seq_T] - 1
         assert not len(before_T) or int(before_T.min()) >= 0, "nothing predicts the first token of a sequence"
-        hidden_T = self._hidden(*read_rows(batch, whole=False), seq_T, before_T)
+        reading = plan_reading(batch, whole=False, share=self.shares_prompts)
+        hidden_T = self._hidden(reading, seq_T, before_T)
         head = self.head
         logp_T, entropy_T = chunked_logprobs(
             hidden_T, head.weight, head.bias, batch.ids_L.to(self.device)[index_T],
             temperature=temperature, want_entropy="entropy" in stats, scale=head.scale, softcap=head.softcap,
         )  # fmt: skip
-        return Forward(logp_T, hidden_T, entropy_T)
+        return Forward(logp_T, hidden_T, reading.tokens, entropy_T)
 
     def final_hidden(self, batch: Batch) -> Tensor:
         """(S, D): the last hidden state of each sequence, after its last token (a critic's bootstrap reads it)."""
-        rows, first_S = read_rows(batch, whole=True)
-        last_S = torch.tensor([len(row) - 1 for row in rows], device=self.device)
-        return self._hidden(rows, first_S, torch.arange(len(rows), device=self.device), last_S)
+        reading = plan_reading(batch, whole=True, share=self.shares_prompts)
+        last_S = batch.cu_seqlens.diff().to(self.device) - 1
+        return self._hidden(reading, torch.arange(batch.sequences, device=self.device), last_S)
 
     def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         """Trainable parameters by name, tied ones once."""
@@ -142,37 +144,34 @@ class Policy:
         self.module.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def _hidden(self, rows: Sequence[Sequence[int]], first_S: Sequence[int], seq_N: Tensor, place_N: Tensor) -> Tensor:
-        """(N, D): the hidden states of token rows seq_N at place_N, none before the last of a row's first_S prompt tokens."""
-        prefixes = find_prefixes(rows, first_S) if self.shares_prompts else None
-        if prefixes is not None:
-            return self._hidden_after(prefixes, seq_N, place_N)
-        # padded on the right: under causal attention no token sees what comes after it, so no mask is needed
-        ids_SL = padded(rows).to(self.device)
-        return self.decoder(input_ids=ids_SL, use_cache=False).last_hidden_state[seq_N, place_N]
-
-    def _hidden_after(self, prefixes: Prefixes, seq_N: Tensor, place_N: Tensor) -> Tensor:
-        """The same by way of the distinct prompts' keys and values."""
-        cache = DynamicCache(config=self.module.config)
-        hidden_PL = self.decoder(
-            input_ids=prefixes.ids_PL.to(self.device), past_key_values=cache, use_cache=True
-        ).last_hidden_state
-        prompt_S = torch.tensor(prefixes.prompt_S, device=self.device)
-        length_S = torch.tensor(prefixes.length_P, device=self.device)[prompt_S]
-        hidden_SL = hidden_PL[prompt_S, length_S - 1][:, None]
-        if rest := prefixes.rest_SL.shape[1]:
-            cache.reorder_cache(prompt_S)  # pyright: ignore[reportArgumentType]
-            positions: dict[str, Tensor] = {}
-            if len(set(prefixes.length_P)) > 1:
-                width, column_L = hidden_PL.shape[1], torch.arange(rest, device=self.device)
-                prompt_SL = torch.arange(width, device=self.device) < length_S[:, None]
-                positions["attention_mask"] = torch.cat([prompt_SL, prompt_SL.new_ones(len(prompt_S), rest)], dim=1)
-                positions["position_ids"] = (length_S[:, None] + column_L).clamp(max=self.context_length - 1)
-            hidden_rest = self.decoder(
-                input_ids=prefixes.rest_SL.to(self.device), past_key_values=cache, use_cache=True, **positions
-            ).last_hidden_state
-            hidden_SL = torch.cat([hidden_SL, hidden_rest], dim=1)
+    def _hidden(self, reading: Reading, seq_N: Tensor, place_N: Tensor) -> Tensor:
+        """(N, D): the hidden states of sequences seq_N at place_N, none of which is before the last token of a prompt."""
+        ids_SL = reading.ids_SL.to(self.device)
+        if reading.prompts is None:
+            # padded on the right: under causal attention no token sees what comes after it, so no mask is needed
+            return self.decoder(input_ids=ids_SL, use_cache=False).last_hidden_state[seq_N, place_N]
+        prompts, cache = reading.prompts, DynamicCache(config=self.module.config)
+        ids_PL = prompts.ids_PL.to(self.device)
+        hidden_PL = self.decoder(input_ids=ids_PL, past_key_values=cache, use_cache=True).last_hidden_state
+        of_S = torch.tensor(prompts.of_S, device=self.device)
+        length_S = torch.tensor(prompts.length_P, device=self.device)[of_S]
+        hidden_SL = hidden_PL[of_S, length_S - 1][:, None]
+        if ids_SL.shape[1]:
+            cache.reorder_cache(of_S)  # pyright: ignore[reportArgumentType]
+            columns = (
+                self._columns(length_S, ids_PL.shape[1], ids_SL.shape[1]) if len(set(prompts.length_P)) > 1 else {}
+            )
+            rest = self.decoder(input_ids=ids_SL, past_key_values=cache, use_cache=True, **columns)
+            hidden_SL = torch.cat([hidden_SL, rest.last_hidden_state], dim=1)
         return hidden_SL[seq_N, place_N - length_S[seq_N] + 1]
+
+    def _columns(self, length_S: Tensor, width: int, rest: int) -> dict[str, Tensor]:
+        """Mask and positions of `rest` tokens after prompts of length_S tokens that are padded on the right to `width`."""
+        column_L = torch.arange(max(width, rest), device=self.device)
+        prompt_SL = column_L[:width] < length_S[:, None]
+        mask_SL = torch.cat([prompt_SL, prompt_SL.new_ones(len(length_S), rest)], dim=1)
+        position_SL = (length_S[:, None] + column_L[:rest]).clamp(max=self.context_length - 1)
+        return {"attention_mask": mask_SL, "position_ids": position_SL}
 
     def _check_head(self) -> None:
         """Head(decoder(ids)) = module(ids).logits, and padding on the right does not reach the left."""

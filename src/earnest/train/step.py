@@ -20,7 +20,7 @@ class Gradient:
 
     loss: float
     tokens: int  # trained
-    processed: int  # tokens that went through the model, prompts included
+    processed: int  # tokens that went through the model; a prompt that several sequences share may count once
     metrics: dict[str, float]
 
 
@@ -37,7 +37,7 @@ def accumulate(policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens
         value.backward()
         total += value.item()
         tokens += len(batch.index_T)
-        processed += len(batch.ids_L)
+        processed += forward.tokens
         metrics = dict(found.metrics)
         if found.value_T is not None:
             metrics["loss/value"] = found.value_T
