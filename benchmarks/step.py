@@ -2,7 +2,7 @@
 
     python benchmarks/step.py --json            one JSON line; needs the extra `interop` (TRL 1.16)
 
-Two measurements, both with 16 prompts x 8 completions, graded by the same function of the text (so that every reward in a group
+Three measurements, all with 16 prompts x 8 completions, graded by the same function of the text (so that every reward in a group
 is another one and all 128 completions are trained on), and one optimizer step on all of them:
 
 - `chain`: the step as the recipe begins it. The model is the policy that reinforcement learning starts from, a quarter of whose
@@ -10,15 +10,18 @@ is another one and all 128 completions are trained on), and one optimizer step o
   on average, and the counts of both stand beside the times. The learning rate is next to nothing, so that it stays that policy.
 - `full_length`: every completion has exactly 27 tokens on both sides. The model is the embedded one, freshly made, with an end
   token that lies outside its output layer, so that neither side is asked to suppress anything.
+- `full_length_default`: the same against TRL as it comes, which is with gradient checkpointing: it computes the forward pass
+  twice to hold fewer activations. In the two others that is turned off, in TRL's favour.
 
 Each side is a process of its own, so that its memory is its own. Both are alive together but never work together: the parent
 lets them take one step each in turn and swaps the order every time, so that a busy machine slows both alike. A step reaches
 from the start of one step to the start of the next: sampling, grading, training, logging.
 
-TRL runs in float32, as ours does, and without its default gradient checkpointing, which would compute the forward pass twice.
+TRL runs in float32, as ours does.
 
-ratio: TRL's seconds by ours for each pair of neighbouring steps. memory: the peak of each process (imports included) and what
-it had before the first step.
+ratio: TRL's seconds by ours for each pair of neighbouring steps; ratio_per_token: the same for the seconds a drawn token takes,
+which is the fair number where the two sides drew different completions. memory: the peak of each process (imports included)
+and what it had before the first step.
 """
 
 from __future__ import annotations
@@ -152,7 +155,8 @@ def trl_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
         output_dir=str(out), max_steps=steps + 1, learning_rate=asked["lr"], lr_scheduler_type="constant",
         per_device_train_batch_size=PROMPTS * GROUP, gradient_accumulation_steps=1, num_generations=GROUP,
         max_completion_length=TOKENS, temperature=1.0, beta=0.0, epsilon=0.2, epsilon_high=0.28, loss_type="dapo",
-        scale_rewards="group", adam_beta2=0.95, max_grad_norm=1.0, shuffle_dataset=False, gradient_checkpointing=False,
+        scale_rewards="group", adam_beta2=0.95, max_grad_norm=1.0, shuffle_dataset=False,
+        gradient_checkpointing=asked["gradient_checkpointing"],
         use_cpu=True, bf16=False, logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True,
     )  # fmt: skip
     trainer = GRPOTrainer(
@@ -177,7 +181,7 @@ def worker(side: str, folder: Path, steps: int, threads: int) -> None:
 # --------------------------------------------------------------------------------------------------------- both in turn
 
 
-def make_model(folder: Path, steps: int, trained: Path | None) -> None:
+def make_model(folder: Path, steps: int, trained: Path | None, checkpointing: bool) -> None:
     """The model and what the run will ask of it. `trained` None: the embedded model and an end token that it cannot emit."""
     from earnest.component import build
     from earnest.data.select import Order
@@ -194,7 +198,8 @@ def make_model(folder: Path, steps: int, trained: Path | None) -> None:
     problems, prompt = build("task", {"name": "chain", "length": 5}).problems("train"), build("prompt", "chat")
     chosen = [problems[i] for i in Order(len(problems), 0).take(PROMPTS * (steps + 2))]
     texts = [prompt.render(problem, policy.tokenizer).text for problem in chosen]
-    (folder / "asked.json").write_text(json.dumps({"prompts": texts, "lr": 3e-4 if trained is None else 1e-12}))
+    asked = {"prompts": texts, "lr": 3e-4 if trained is None else 1e-12, "gradient_checkpointing": checkpointing}
+    (folder / "asked.json").write_text(json.dumps(asked))
 
 
 class Side:
@@ -224,10 +229,12 @@ class Side:
         return self.listen()
 
 
-def measure(steps: int, warmup: int, threads: int, trained: Path | None = None) -> dict[str, Any]:
+def measure(
+    steps: int, warmup: int, threads: int, trained: Path | None = None, *, checkpointing: bool = False
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_model(folder, steps + warmup, trained)
+        make_model(folder, steps + warmup, trained, checkpointing)
         sides = [Side(side, folder, steps + warmup, threads) for side in ("earnest", "trl")]
         rows: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
         for step in range(steps + warmup):
@@ -243,9 +250,14 @@ def measure(steps: int, warmup: int, threads: int, trained: Path | None = None) 
     return {
         "prompts": PROMPTS, "group_size": GROUP, "max_completion_tokens": TOKENS, "threads": threads, "pairs": steps,
         "ratio": _spread([b["wall_s"] / a["wall_s"] for a, b in zip(ours, theirs, strict=True)]),
+        "ratio_per_token": _spread([_per_token(b) / _per_token(a) for a, b in zip(ours, theirs, strict=True)]),
         "ratio_cpu": _spread([b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True)]),
         "earnest": _side(ours, memory["earnest"]), "trl": _side(theirs, memory["trl"])
     }  # fmt: skip
+
+
+def _per_token(row: dict[str, Any]) -> float:
+    return row["wall_s"] / row["generated"]
 
 
 def _side(rows: Sequence[dict[str, Any]], memory: dict[str, int]) -> dict[str, Any]:
@@ -301,15 +313,20 @@ def main() -> int:
     if options.worker:
         worker(options.worker, options.folder, options.steps, options.threads)
         return 0
-    models = {"chain": start_of_rl(options.runs), "full_length": None}
-    found = {name: measure(options.steps, options.warmup, options.threads, model) for name, model in models.items()}
+    given = options.steps, options.warmup, options.threads
+    found = {
+        "chain": measure(*given, start_of_rl(options.runs)),
+        "full_length": measure(*given),
+        "full_length_default": measure(*given, checkpointing=True),
+    }
     if options.json:
         print(json.dumps({"benchmark": "step", **found, "versions": versions()}))
         return 0
     for name, row in found.items():
-        ratio = row["ratio"]
+        ratio, per_token = row["ratio"], row["ratio_per_token"]
         print(
-            f"{name}: TRL takes {ratio['median']:.2f} times as long a step ({ratio['min']:.2f} to {ratio['max']:.2f})"
+            f"{name}: TRL takes {ratio['median']:.2f} times as long a step ({ratio['min']:.2f} to {ratio['max']:.2f}), "
+            f"{per_token['median']:.2f} times as long a token"
         )
         for side in ("earnest", "trl"):
             told = row[side]

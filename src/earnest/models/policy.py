@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from earnest.errors import ConfigError
 from earnest.functional.logprobs import chunked_logprobs
-from earnest.models._prefix import Reading, plan_reading
+from earnest.models._prefix import Prompts, Reading, plan_reading
 from earnest.types import Batch
 
 if TYPE_CHECKING:
@@ -72,10 +72,9 @@ class Policy:
         self.decoder = module.get_decoder()
         self.takes_positions = "position_ids" in inspect.signature(self.decoder.forward).parameters
         """False for architectures without position ids (ALiBi), which read positions off the attention mask."""
-        layers = DynamicCache(config=module.config).layers
-        self.shares_prompts = self.takes_positions and all(type(layer) is DynamicLayer for layer in layers)
-        """False where a layer keeps something else than keys and values of all tokens, or cannot be told positions."""
         self._check_head()
+        self.shares_prompts = self._can_share_prompts()
+        """False where a layer keeps something else than keys and values of all tokens, or cannot be told positions."""
 
     @property
     def device(self) -> torch.device:
@@ -194,3 +193,17 @@ class Policy:
                 why="its logits are not its output layer on the decoder's last hidden state under causal attention",
                 remedy="use another one: Llama, Qwen, Gemma, Mistral, Granite, Cohere, GPT-2 and their kin are",
             )
+
+    def _can_share_prompts(self) -> bool:
+        """Reading two prompts apart gives the hidden states of reading three sequences whole."""
+        layers = DynamicCache(config=self.module.config).layers
+        if not self.takes_positions or any(type(layer) is not DynamicLayer for layer in layers):
+            return False
+        whole_SL = torch.tensor([[1, 2, 3, 4], [1, 2, 4, 3], [3, 2, 1, 4]], device=self.device)
+        prompts = Prompts(torch.tensor([[1, 2], [3, 0]]), length_P=(2, 1), of_S=(0, 0, 1))
+        apart = Reading(torch.tensor([[3, 4, 0], [4, 3, 0], [2, 1, 4]]), prompts, tokens=10)
+        seq_N, place_N = torch.tensor([[0, 1], [0, 3], [1, 3], [2, 0], [2, 3]], device=self.device).T
+        with torch.inference_mode():
+            expected = self.decoder(input_ids=whole_SL, use_cache=False).last_hidden_state[seq_N, place_N]
+            off = (self._hidden(apart, seq_N, place_N) - expected).abs().max()
+        return bool(off <= (1e-3 if self.module.dtype == torch.float32 else 5e-2) * expected.abs().max())
