@@ -47,12 +47,14 @@ def _tensor_unless(values: Sequence[float], off: float, device: torch.device) ->
 
 
 class Uniforms:
-    """Random numbers of samples, float32 in [0, 1), one per token; a longer draw begins with a shorter one."""
+    """Random numbers of samples, float32 in [0, 1), one per token; a longer draw begins with a shorter one.
+
+    Every sample has a Philox stream of its own. One generator is set to the start of each in turn, which is much cheaper than
+    making one.
+    """
 
     def __init__(self) -> None:
-        self.bits = np.random.Philox(
-            key=0
-        )  # one for all samples, set anew for each: making one costs ten times as much
+        self.bits = np.random.Philox(key=0)
         self.fresh = self.bits.state
         self.generator = np.random.Generator(self.bits)
 

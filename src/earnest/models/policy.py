@@ -157,19 +157,19 @@ class Policy:
         hidden_SL = hidden_PL[of_S, length_S - 1][:, None]
         if ids_SL.shape[1]:
             cache.reorder_cache(of_S)  # pyright: ignore[reportArgumentType]
-            columns = (
-                self._columns(length_S, ids_PL.shape[1], ids_SL.shape[1]) if len(set(prompts.length_P)) > 1 else {}
-            )
+            columns = self._columns(prompts, ids_SL.shape[1])
             rest = self.decoder(input_ids=ids_SL, past_key_values=cache, use_cache=True, **columns)
             hidden_SL = torch.cat([hidden_SL, rest.last_hidden_state], dim=1)
         return hidden_SL[seq_N, place_N - length_S[seq_N] + 1]
 
-    def _columns(self, length_S: Tensor, width: int, rest: int) -> dict[str, Tensor]:
-        """Mask and positions of `rest` tokens after prompts of length_S tokens that are padded on the right to `width`."""
-        column_L = torch.arange(max(width, rest), device=self.device)
-        prompt_SL = column_L[:width] < length_S[:, None]
-        mask_SL = torch.cat([prompt_SL, prompt_SL.new_ones(len(length_S), rest)], dim=1)
-        position_SL = (length_S[:, None] + column_L[:rest]).clamp(max=self.context_length - 1)
+    def _columns(self, prompts: Prompts, rest: int) -> dict[str, Tensor]:
+        """Mask and positions of the `rest` tokens that follow each sequence's prompt; none where prompts have one length."""
+        if len(set(prompts.length_P)) == 1:
+            return {}
+        length_S1 = torch.tensor([[prompts.length_P[p]] for p in prompts.of_S], device=self.device)
+        prompt_SL = torch.arange(prompts.ids_PL.shape[1], device=self.device) < length_S1
+        mask_SL = torch.cat([prompt_SL, prompt_SL.new_ones(len(length_S1), rest)], dim=1)
+        position_SL = (length_S1 + torch.arange(rest, device=self.device)).clamp(max=self.context_length - 1)
         return {"attention_mask": mask_SL, "position_ids": position_SL}
 
     def _check_head(self) -> None:
