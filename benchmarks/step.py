@@ -81,6 +81,9 @@ class Turn:
 
 
 def peak_kib() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():  # the system call's number begins with that of the process which started this one
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     scale = 1024 if sys.platform == "darwin" else 1
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // scale
 
