@@ -26,10 +26,12 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "granite": LARGE | {"logits_scaling": 3.0, "embedding_multiplier": 2.0},
     "cohere": LARGE | {"logit_scale": 0.3},
     "gpt2": {"vocab_size": 260, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "initializer_range": 0.2},
+    "gpt_neo": {"vocab_size": 260, "hidden_size": 32, "num_layers": 2, "num_heads": 4, "initializer_range": 0.2}
+    | {"attention_types": [[["global", "local"], 1]], "window_size": 6, "max_position_embeddings": 64},
     "bloom": {"vocab_size": 260, "hidden_size": 32, "n_layer": 2, "n_head": 4, "initializer_range": 0.2}
     | {"max_position_embeddings": 64},  # ALiBi: no position ids
 }
-"""model_type -> configuration: rotary, learned and ALiBi positions; sliding windows; scaled and capped logits."""
+"""model_type -> configuration: rotary, learned and ALiBi positions; sliding and local windows; scaled and capped logits."""
 
 
 def module_of(architecture: str, seed: int = 0, **changes: Any) -> Any:

@@ -27,6 +27,7 @@ SAMPLES = [
 GROUPS = [
     *(sample(tuple(range(20, 32)), tuple(range(50, 50 + n))) for n in (10, 1, 4)),
     *(sample((5, 9, 200), ids) for ids in ((7,), (7, 7, 30, 257), (200, 9, 5, 9, 200))),
+    sample((7,), tuple(range(60, 123))),  # as long as the context
     replace(sample((8, 8, 8, 8), (1, 2, 3, 4, 5)), mask=(False,) * 4 + (True, False, False, True, False)),
 ]
 """Prompts of different lengths that several sequences begin with, and one with tokens that the model did not write."""
@@ -98,12 +99,12 @@ def test_a_prompt_of_several_sequences_is_read_once_where_the_architecture_allow
     )
     groups, apart = policy.forward(pack(GROUPS, DEVICE)), policy.forward(pack(SAMPLES, DEVICE))
     hook.remove()
-    whole = [len(GROUPS) * 21, len(SAMPLES) * 21]  # every row up to the token before its last, as long as the longest
-    shared = [3 * 12, len(GROUPS) * 9, len(SAMPLES) * 21]
-    keeps_everything = policy.module.config.model_type not in {"mistral", "gemma2", "bloom"}
+    whole = [len(GROUPS) * 63, len(SAMPLES) * 21]  # every row up to the token before its last, as long as the longest
+    shared = [4 * 12, len(GROUPS) * 62, len(SAMPLES) * 21]
+    keeps_everything = policy.module.config.model_type not in {"mistral", "gemma2", "gpt_neo", "bloom"}
     assert read == (shared if keeps_everything else whole)
     assert apart.tokens == sum(len(s.token_ids) - 1 for s in SAMPLES)
-    prompts, rests = (12 + 3 + 4), (9 + 0 + 3) + (0 + 3 + 4) + 3
+    prompts, rests = (12 + 3 + 1 + 4), (9 + 0 + 3) + (0 + 3 + 4) + 62 + 3
     assert groups.tokens == prompts + rests + (0 if keeps_everything else 2 * 12 + 2 * 3)
 
 

@@ -12,6 +12,7 @@ import torch
 from earnest.component import BuildContext, KeyedConfigError, build
 from earnest.data.batch import pack
 from earnest.errors import ConfigError
+from earnest.models._prefix import plan_reading
 from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
 from earnest.models.hf import HF
@@ -223,3 +224,18 @@ def test_the_files_of_a_folder_enter_the_cache_key(saved: Path) -> None:
     names = {file.name for file in HF(path=str(saved)).files()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= names
     assert HF(path="Qwen/Qwen2.5-0.5B").files() == () == Tiny().files()
+
+
+def test_prompts_are_read_apart_only_where_that_is_seen_to_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert policy_of("llama").shares_prompts
+    assert policy_of("llama", vocab_size=4, pad_token_id=None, eos_token_id=None).shares_prompts
+    monkeypatch.setattr(Policy, "_columns", lambda *_: {})  # the gap after a shorter prompt is then read, too
+    assert not policy_of("llama").shares_prompts
+
+
+def test_a_second_pass_is_worth_an_eighth_of_the_tokens() -> None:
+    def is_apart(completion: int) -> bool:
+        twice = [sample((1, 2, 3, 4), range(5, 5 + completion)) for _ in range(2)]
+        return plan_reading(pack(twice, torch.device("cpu")), whole=False, share=True).prompts is not None
+
+    assert is_apart(13) and not is_apart(14)  # 4 of 2 * 16 and of 2 * 17

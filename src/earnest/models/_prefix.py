@@ -35,6 +35,7 @@ class Reading:
     ids_SL: Tensor  # without their prompts if those are read apart; (S, 0) if nothing else is left
     prompts: Prompts | None
     tokens: int  # all of them, padding not counted
+    longest: int  # of a sequence, its prompt included
 
 
 def plan_reading(batch: Batch, *, whole: bool, share: bool) -> Reading:
@@ -44,7 +45,7 @@ def plan_reading(batch: Batch, *, whole: bool, share: bool) -> Reading:
     saves enough.
     """
     rows, first_S = _rows(batch, whole=whole)
-    tokens = sum(map(len, rows))
+    tokens, longest = sum(map(len, rows)), max(map(len, rows))
     place: dict[tuple[int, ...], int] = {}
     if share:
         of_S = tuple(place.setdefault(tuple(row[:n]), len(place)) for row, n in zip(rows, first_S, strict=True))
@@ -52,8 +53,8 @@ def plan_reading(batch: Batch, *, whole: bool, share: bool) -> Reading:
         saved = sum(first_S) - sum(length_P)
         if saved >= PAYS * tokens:
             rests = [row[n:] for row, n in zip(rows, first_S, strict=True)]
-            return Reading(_padded(rests), Prompts(_padded(list(place)), length_P, of_S), tokens - saved)
-    return Reading(_padded(rows), None, tokens)
+            return Reading(_padded(rests), Prompts(_padded(list(place)), length_P, of_S), tokens - saved, longest)
+    return Reading(_padded(rows), None, tokens, longest)
 
 
 def _rows(batch: Batch, *, whole: bool) -> tuple[list[list[int]], list[int]]:

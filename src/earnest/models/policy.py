@@ -70,11 +70,13 @@ class Policy:
         self.version = version
         """Counts optimizer updates; an engine stamps it on every completion."""
         self.decoder = module.get_decoder()
-        self.takes_positions = "position_ids" in inspect.signature(self.decoder.forward).parameters
+        takes = inspect.signature(self.decoder.forward).parameters
+        self.takes_positions = "position_ids" in takes
         """False for architectures without position ids (ALiBi), which read positions off the attention mask."""
+        self.takes_cache = "past_key_values" in takes
         self._check_head()
         self.shares_prompts = self._can_share_prompts()
-        """False where a layer keeps something else than keys and values of all tokens, or cannot be told positions."""
+        """False where a layer keeps something else than keys and values of all tokens, or cannot be given positions."""
 
     @property
     def device(self) -> torch.device:
@@ -157,19 +159,19 @@ class Policy:
         hidden_SL = hidden_PL[of_S, length_S - 1][:, None]
         if ids_SL.shape[1]:
             cache.reorder_cache(of_S)  # pyright: ignore[reportArgumentType]
-            columns = self._columns(prompts, ids_SL.shape[1])
+            columns = self._columns(prompts, ids_SL.shape[1], reading.longest)
             rest = self.decoder(input_ids=ids_SL, past_key_values=cache, use_cache=True, **columns)
             hidden_SL = torch.cat([hidden_SL, rest.last_hidden_state], dim=1)
         return hidden_SL[seq_N, place_N - length_S[seq_N] + 1]
 
-    def _columns(self, prompts: Prompts, rest: int) -> dict[str, Tensor]:
+    def _columns(self, prompts: Prompts, rest: int, longest: int) -> dict[str, Tensor]:
         """Mask and positions of the `rest` tokens that follow each sequence's prompt; none where prompts have one length."""
         if len(set(prompts.length_P)) == 1:
             return {}
         length_S1 = torch.tensor([[prompts.length_P[p]] for p in prompts.of_S], device=self.device)
         prompt_SL = torch.arange(prompts.ids_PL.shape[1], device=self.device) < length_S1
         mask_SL = torch.cat([prompt_SL, prompt_SL.new_ones(len(length_S1), rest)], dim=1)
-        position_SL = (length_S1 + torch.arange(rest, device=self.device)).clamp(max=self.context_length - 1)
+        position_SL = (length_S1 + torch.arange(rest, device=self.device)).clamp(max=longest - 1)  # of padding
         return {"attention_mask": mask_SL, "position_ids": position_SL}
 
     def _check_head(self) -> None:
@@ -196,12 +198,16 @@ class Policy:
 
     def _can_share_prompts(self) -> bool:
         """Reading two prompts apart gives the hidden states of reading three sequences whole."""
+        config = self.module.config.get_text_config(decoder=True)
         layers = DynamicCache(config=self.module.config).layers
-        if not self.takes_positions or any(type(layer) is not DynamicLayer for layer in layers):
+        keeps_all = all(type(layer) is DynamicLayer for layer in layers)
+        windows = "local" in getattr(config, "attention_layers", ())  # GPT-Neo's are over columns, padding included
+        if not self.takes_positions or not self.takes_cache or not keeps_all or windows:
             return False
-        whole_SL = torch.tensor([[1, 2, 3, 4], [1, 2, 4, 3], [3, 2, 1, 4]], device=self.device)
-        prompts = Prompts(torch.tensor([[1, 2], [3, 0]]), length_P=(2, 1), of_S=(0, 0, 1))
-        apart = Reading(torch.tensor([[3, 4, 0], [4, 3, 0], [2, 1, 4]]), prompts, tokens=10)
+        a, b, c, d = (i % config.vocab_size for i in range(1, 5))
+        whole_SL = torch.tensor([[a, b, c, d], [a, b, d, c], [c, b, a, d]], device=self.device)
+        prompts = Prompts(torch.tensor([[a, b], [c, 0]]), length_P=(2, 1), of_S=(0, 0, 1))
+        apart = Reading(torch.tensor([[c, d, 0], [d, c, 0], [b, a, d]]), prompts, tokens=10, longest=4)
         seq_N, place_N = torch.tensor([[0, 1], [0, 3], [1, 3], [2, 0], [2, 3]], device=self.device).T
         with torch.inference_mode():
             expected = self.decoder(input_ids=whole_SL, use_cache=False).last_hidden_state[seq_N, place_N]

@@ -13,6 +13,8 @@ from earnest.types import Machine
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 KEPT = 2**28
 """Bytes of freed memory that may stay with the process, and the size from which a tensor is still given back at once."""
+KEPT_AT_MOST = 2**25
+"""The largest such size that older versions of glibc accept."""
 
 
 def machine(device: str, precision: str, threads: int | None) -> Machine:
@@ -38,6 +40,5 @@ def _keep_freed_memory() -> None:
     page faults every time. Other C libraries are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, KEPT)
-        mallopt(M_TRIM_THRESHOLD, KEPT)
+    if mallopt is not None and (mallopt(M_MMAP_THRESHOLD, KEPT) or mallopt(M_MMAP_THRESHOLD, KEPT_AT_MOST)):
+        mallopt(M_TRIM_THRESHOLD, KEPT)  # alone it would fix the other at its small beginning

@@ -73,14 +73,10 @@ def restore(checkpoint: Path, policy: Policy, loss: Loss, optimizer: torch.optim
     for name, parameter in _named(policy, loss).items():
         keys = [k for k in stored if k.startswith(f"moment/{name}/")]
         if keys:
-            optimizer.state[parameter] = {k.rsplit("/", 1)[1]: stored[k].to(_home(k, parameter)) for k in keys}
+            optimizer.state[parameter] = {k.rsplit("/", 1)[1]: stored[k].to(parameter.device) for k in keys}
     policy.version = state["version"]
     _set_random_state(stored, state["random"])
     return Position(state["step"], state["version"], state["source"], state["logs"], state["totals"])
-
-
-def _home(key: str, parameter: Tensor) -> torch.device:
-    return torch.device("cpu") if key.endswith("/step") else parameter.device
 
 
 def _all(folder: Path) -> list[Path]:
