@@ -96,6 +96,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
     from earnest.models.tiny import Tiny
     from earnest.runlog import StageLog
     from earnest.stages.machine import machine
+    from earnest.train.health import Health
     from earnest.train.loop import Job, StopRequest, Work, train
     from earnest.train.losses import PolicyGradient
     from earnest.train.on_policy import OnPolicy, Rollouts
@@ -133,7 +134,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
             Job(
                 name="rl", policy=policy, source=source, loss=PolicyGradient(algorithm, 1.0, None),
                 optim=Optim.model_validate({"lr": lr}), steps=steps + 1, log=StageLog(out),
-                stop=StopRequest(), echo=print, max_tokens=16384, checkpoint_every=10**9, log_every=1,
+                stop=StopRequest(), echo=print, max_tokens=16384, checkpoint_every=10**9, log_every=1, health=Health(),
             )
         )  # fmt: skip
 

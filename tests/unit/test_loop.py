@@ -25,6 +25,7 @@ from earnest.sampling.plain import Plain
 from earnest.tasks.chain import Chain
 from earnest.train import checkpoint
 from earnest.train.demonstrations import Demonstrations, Pool
+from earnest.train.health import Health
 from earnest.train.loop import Job, Source, StopRequest, Totals, Work, train
 from earnest.train.losses import Loss, NegativeLogLikelihood, PolicyGradient
 from earnest.train.on_policy import OnPolicy, Rollouts
@@ -83,9 +84,13 @@ def job(policy: Policy, source: Source, loss: Loss, folder: Path, steps: int = 2
     fields: dict[str, object] = {
         "name": "stage", "policy": policy, "source": source, "loss": loss, "optim": Optim(lr=1e-3), "steps": steps,
         "log": StageLog(folder), "stop": StopRequest(), "echo": lambda line: None, "max_tokens": 4096,
-        "checkpoint_every": 100, "log_every": 1,
+        "checkpoint_every": 100, "log_every": 1, "health": Health(),
     }  # fmt: skip
     return Job(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def events(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
 
 
 def weights(policy: Policy) -> torch.Tensor:
@@ -130,8 +135,24 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_said(policy: Polic
     train(job(policy, sft(policy), Explodes(), tmp_path, steps=1))
     assert torch.equal(weights(policy), before)
     assert rows(tmp_path)[0]["update/taken"] == 0.0
-    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    assert [event["event"] for event in events] == ["not_finite"]
+    assert [(e["event"], e["rule"], e["step"], e["level"]) for e in events(tmp_path)] == [
+        ("health", "H11", 1, "warning")
+    ]
+
+
+def test_health_is_told_once_also_by_a_stage_that_was_resumed(policy: Policy, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def train_for(steps: int) -> None:
+        source = rl(policy, Nobody())
+        changes = {"steps": steps, "checkpoint_every": 2, "echo": said.append, "health": Health(window=2)}
+        train(job(policy, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path, **changes))
+
+    train_for(4)
+    train_for(6)
+    told = [(e["rule"], e["step"], e["holds"]) for e in events(tmp_path) if e["event"] == "health"]
+    assert told == [("H1", 2, True), ("H3", 2, True)]  # nobody is paid, and six tokens are not enough
+    assert [line.split()[3] for line in said if " H" in line] == ["H1", "H3"]
 
 
 def test_a_grader_that_fails_is_an_error_and_stops_the_run(policy: Policy, tmp_path: Path) -> None:

@@ -340,3 +340,21 @@ def test_curves_average_neighbours_and_keep_their_table(tmp_path: Path):
     found = points(rows, lambda row: row.get("loss"))
     assert [(p.first, p.last, p.value) for p in found[:2]] == [(1, 3, 2.0), (4, 6, 5.0)] and len(found) == 40
     assert math.isclose(sum(p.value for p in found) / 40, 60.5)
+
+
+def test_a_health_rules_spell_is_told_once_though_its_steps_were_taken_twice(tmp_path: Path) -> None:
+    def event(rule: str, step: int, holds: bool) -> dict[str, Any]:
+        return {
+            "event": "health",
+            "level": "warning",
+            "rule": rule,
+            "name": "n",
+            "step": step,
+            "holds": holds,
+            "message": "m",
+        }
+
+    before_the_crash = [event("H3", 7, True), event("H1", 9, True), event("H3", 12, False)]
+    path = refused(tmp_path, [*before_the_crash, *before_the_crash[1:], event("H3", 20, True)]).finish("refused")
+    told = [(s["stage"], s["rule"], s["first"], s["last"]) for s in read(path)["health"]]
+    assert told == [("rl", "H3", 7, 12), ("rl", "H1", 9, None), ("rl", "H3", 20, None)]

@@ -66,6 +66,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run.lines("rl/metrics.jsonl", [{"step": s, "pass_rate": s / 9, "frac_reward_zero_std": 0.5} for s in range(1, 9)])
     run.lines("rl/events.jsonl", [
         {"time": 0, "level": "error", "event": "grader", "message": "broke on " + ATTACKS[0]},
+        {"time": 0, "level": "warning", "event": "health", "rule": "H3", "name": ATTACKS[0], "step": 4, "holds": True,
+         "message": ATTACKS[1]},
         {"time": 0, "level": "info", "event": "gate", "gate": "support", "stage": "rl", "outcome": "passed",
          "reason": ATTACKS[1], "remedy": ATTACKS[3], "numbers": {"first": ATTACKS[0]}},
     ])  # fmt: skip

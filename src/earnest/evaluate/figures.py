@@ -90,13 +90,19 @@ def _mixed(row: Row) -> float | None:
     return None if dead is None else 1 - dead
 
 
+def _entropy(row: Row) -> float | None:
+    """The policy's own if the algorithm asked for it, else the estimate from what was drawn."""
+    exact = row.get("entropy")
+    return row.get("sampler/entropy") if exact is None else exact
+
+
 RL_CURVES = (
     Curve("pass_rate", "Pass rate on training prompts, %", _of("pass_rate"), percent=True),
     Curve("reward", "Mean reward", _of("reward")),
     Curve("mixed", "Groups with mixed rewards, %", _mixed, percent=True),
     Curve("length", "Mean completion length, tokens", _of("completions/mean_length")),
     Curve("clipped", "Cut at the token limit, %", _of("completions/clipped_ratio"), percent=True),
-    Curve("entropy", "Entropy per token, nats", _of("entropy")),
+    Curve("entropy", "Entropy per token, nats", _entropy),
     Curve("grader_errors", "Grader errors, %", _of("verdict/error"), percent=True),
 )
 OTHER_CURVES = (

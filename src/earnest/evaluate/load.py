@@ -8,7 +8,7 @@ drift_<name>.bytes.jsonl.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -88,6 +88,19 @@ class GateRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Spell:
+    """The steps of a stage over which a health rule held."""
+
+    stage: str
+    rule: str  # H1, H2, …
+    name: str
+    level: str
+    first: int
+    last: int | None  # None: to the end
+    message: str  # as it was said when it began
+
+
+@dataclass(frozen=True, slots=True)
 class StageRun:
     """One stage, as far as it got."""
 
@@ -112,6 +125,7 @@ class Run:
     stages: tuple[StageRun, ...]
     evals: tuple[EvalRun, ...]
     gates: tuple[GateRow, ...]
+    health: tuple[Spell, ...]
     sources: tuple[Row, ...]  # data/manifest.json
 
     @property
@@ -151,6 +165,7 @@ def load_run(path: Path) -> Run:
         stages=stages,
         evals=tuple(_eval(path / s.id, s) for s in stages if (path / s.id / "protocol.json").is_file()),
         gates=_gates([*_rows(path / "events.jsonl"), *(event for s in stages for event in s.events)], allowed),
+        health=tuple(spell for stage in stages for spell in _spells(stage)),
         sources=tuple(_json(path / "data" / "manifest.json").get("sources") or ()),
     )
 
@@ -211,6 +226,28 @@ def _gates(events: Sequence[Row], allowed: set[str]) -> tuple[GateRow, ...]:
         )  # fmt: skip
         last[row.stage, row.gate] = row
     return tuple(last.values())
+
+
+def _spells(stage: StageRun) -> Iterator[Spell]:
+    """In the order in which they began. Steps that were taken again after a crash said the same again; once is enough."""
+    begun: dict[str, Row] = {}
+    found: dict[tuple[str, int], Spell] = {}
+    for event in [e for e in stage.events if e.get("event") == "health"]:
+        rule, step = str(event.get("rule")), int(event.get("step") or 0)
+        if event.get("holds"):
+            start = begun.setdefault(rule, event)
+            found.setdefault((rule, int(start.get("step") or 0)), _spell(stage, start, None))
+        elif rule in begun:
+            start = begun.pop(rule)
+            found[rule, int(start.get("step") or 0)] = _spell(stage, start, step)
+    yield from sorted(found.values(), key=lambda spell: spell.first)
+
+
+def _spell(stage: StageRun, start: Row, last: int | None) -> Spell:
+    return Spell(
+        stage=stage.id, rule=str(start.get("rule")), name=str(start.get("name")), level=str(start.get("level")),
+        first=int(start.get("step") or 0), last=last, message=str(start.get("message") or ""),
+    )  # fmt: skip
 
 
 def _records(path: Path) -> tuple[Record, ...]:

@@ -6,6 +6,7 @@ Nothing is sampled or graded again, and the same directory gives the same number
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,7 @@ class Report:
                 for name, found in (main.models.items() if main else ())
             },
             "gates": [_gate_json(gate) for gate in self.run.gates],
+            "health": [dataclasses.asdict(spell) for spell in self.run.health],
             "stages": [_stage_json(stage) for stage in self.run.stages],
             "protocol": dict(main.run.protocol) if main else None,
             "other_evaluations": {

@@ -42,6 +42,7 @@ def page(report: Report, figures: Sequence[Figure]) -> Page:
         _statuses(report),
         _drift(report),
         _gates(report),
+        _health(report),
         _events(report),
         _rollouts(report),
         _protocol(report),
@@ -242,12 +243,32 @@ def _gates(report: Report) -> Section:
     return Section("gates", "Gates", tables=(Table(("gate", "outcome", "reason", "numbers"), rows, numeric=False),))
 
 
+def _health(report: Report) -> Section | None:
+    watched = [stage for stage in report.run.stages if stage.trained and stage.metrics]
+    if not watched:
+        return None
+    if not report.run.health:
+        quiet = f"No health rule held in any step of {', '.join(stage.id for stage in watched)}."
+        return Section("health", "Health while training", paragraphs=(quiet,))
+    marks = {"error": "✗", "warning": "⚠", "info": "✓"}
+    rows = tuple(
+        (
+            Cell(f"{marks.get(spell.level, '?')} {spell.rule} {spell.name}", spell.stage, strong=True),
+            Cell(f"{spell.first:,} to {'the end' if spell.last is None else f'{spell.last:,}'}"),
+            Cell(spell.message),
+        )
+        for spell in report.run.health
+    )
+    table = Table(("rule", "steps", "as it was said when it began"), rows, numeric=False)
+    return Section("health", "Health while training", tables=(table,))
+
+
 def _events(report: Report) -> Section | None:
     rows = [
         (Cell(stage.id), Cell(str(event.get("level"))), Cell(str(event.get("message") or event.get("event") or "")))
         for stage in report.run.stages
         for event in stage.events
-        if event.get("level") in ("warning", "error") and event.get("event") != "gate"
+        if event.get("level") in ("warning", "error") and event.get("event") not in ("gate", "health")
     ]
     if not rows:
         return None

@@ -169,6 +169,18 @@ def spread_over_seeds(values: Sequence[float]) -> Rate:
     return mean_interval([[value] for value in values])
 
 
+def welch(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """95 % interval of mean(b) - mean(a): independent samples of unequal variance (Welch 1947), two values of each at least."""
+    assert min(len(a), len(b)) > 1, "a spread takes two values"
+    diff = float(np.mean(b) - np.mean(a))
+    square_a, square_b = (float(np.var(x, ddof=1)) / len(x) for x in (a, b))  # squared standard errors of the two means
+    square = square_a + square_b
+    if square == 0:
+        return diff, diff
+    half = _t95(square**2 / (square_a**2 / (len(a) - 1) + square_b**2 / (len(b) - 1))) * sqrt(square)
+    return diff - half, diff + half
+
+
 def mcnemar(only_a: int, only_b: int) -> float:
     """Exact two-sided McNemar p from the problems that only one of two models solved: a binomial test at 1/2."""
     discordant = only_a + only_b
@@ -204,5 +216,5 @@ def _differences(a_by_problem: Sequence[Sequence[bool]], b_by_problem: Sequence[
     )
 
 
-def _t95(degrees: int) -> float:
+def _t95(degrees: float) -> float:
     return float(stats.t.ppf(0.975, degrees))

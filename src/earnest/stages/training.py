@@ -12,6 +12,7 @@ from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import replaced_folder
 from earnest.stages.base import Context, Outcome, Stage
+from earnest.train.health import Health
 from earnest.train.loop import Job, Source, train
 from earnest.train.losses import Loss
 from earnest.train.optim import Optim
@@ -31,6 +32,8 @@ class TrainingStage(Optim, Stage):
     """Steps between checkpoints."""
     log_every: int = Field(10, gt=0)
     """Steps between lines in the terminal."""
+    health: Health = Field(default_factory=Health)
+    """Thresholds of the health rules."""
 
     def train(
         self, context: Context, policy: Policy, source: Source, loss: Loss, *, head_lr: float | None = None,
@@ -41,7 +44,8 @@ class TrainingStage(Optim, Stage):
             Job(
                 name=self.id, policy=policy, source=source, loss=loss, optim=self, steps=self.steps,
                 log=context.log, stop=context.stop, echo=context.echo, max_tokens=self.micro_batch_tokens,
-                checkpoint_every=self.checkpoint_every, log_every=self.log_every, head_lr=head_lr, max_flops=max_flops,
+                checkpoint_every=self.checkpoint_every, log_every=self.log_every, health=self.health,
+                head_lr=head_lr, max_flops=max_flops,
             )
         )  # fmt: skip
         if not all(bool(p.isfinite().all()) for _, p in policy.parameters()):

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from earnest.data.store import to_json
+from earnest.data.store import read_rows, to_json
 from earnest.errors import Interrupted
 from earnest.models.base import Policy
 from earnest.runlog import StageLog
 from earnest.train import checkpoint
+from earnest.train.health import Health, Monitor
 from earnest.train.losses import Loss
 from earnest.train.optim import Optim, build_optimizer
 from earnest.train.step import accumulate, update
@@ -81,6 +82,7 @@ class Job:
     max_tokens: int  # of a micro-batch, padding included
     checkpoint_every: int
     log_every: int
+    health: Health
     head_lr: float | None = None
     max_flops: float | None = None
 
@@ -115,8 +117,12 @@ def train(job: Job) -> Totals:
         job.log.event("resumed", f"continued from step {position.step}", step=position.step)
         job.echo(f"[{job.name}] continued from step {position.step}")
     parameter_count = sum(p.numel() for _, p in job.policy.parameters())
+    monitor = Monitor(job.health, job.steps)
+    for row in read_rows(job.log.metrics.path):
+        monitor.observe(row)
     while totals.steps < job.steps and not totals.done:
         row = _step(job, optimizer, totals, parameter_count)
+        _watch(job, monitor, row)
         totals.done = job.source.is_done(row) or (job.max_flops is not None and totals.flops >= job.max_flops)
         last = totals.done or totals.steps == job.steps
         if totals.steps % job.log_every == 0 or last:
@@ -143,8 +149,6 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
         totals.flops += 6.0 * parameter_count * gradient.processed
         row |= {"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm, "lr": lr}
         row["update/taken"] = float(taken.taken)
-        if not taken.taken:
-            job.log.event("not_finite", f"step {step + 1}: the gradient was not finite; no update", level="error")
     else:
         row["update/taken"] = 0.0
     totals.steps += 1
@@ -156,6 +160,15 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
     job.log.rollouts.append([to_json(record) for record in work.records])
     job.log.metrics.append([row])
     return row
+
+
+def _watch(job: Job, monitor: Monitor, row: Mapping[str, float]) -> None:
+    for found in monitor.observe(row):
+        job.log.event(
+            "health", found.message, level=found.level, rule=found.rule, name=found.name, step=found.step,
+            holds=found.holds,
+        )  # fmt: skip
+        job.echo(f"[{job.name}] step {int(row['step'])}  {found.rule} {found.message}")
 
 
 def _checkpoint(job: Job, optimizer: torch.optim.Optimizer, totals: Totals) -> None:

@@ -42,7 +42,14 @@ class Rollouts:
 class OnPolicy(Source):
     """Fresh rollouts of the policy for every optimizer step."""
 
-    shown = ("pass_rate", "reward", "groups/mixed", "completions/mean_length", "completions/clipped_ratio", "entropy")
+    shown = (
+        "pass_rate",
+        "reward",
+        "groups/mixed",
+        "completions/mean_length",
+        "completions/clipped_ratio",
+        "sampler/entropy",
+    )
 
     def __init__(
         self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, policy: Policy, algorithm: Algorithm,
@@ -119,13 +126,23 @@ def _first_of_each(x_T: torch.Tensor, length_N: torch.Tensor) -> list[float]:
 
 
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
-    """What one step's rollouts say, with TRL's names where the meaning is the same. Rates are over all rollouts; the
-    pass rate and the reward's mean and deviation leave out those whose grading failed."""
+    """What one step's rollouts say, with TRL's names where the meaning is the same.
+
+    Rates are over all rollouts; the pass rate and the reward's mean and deviation leave out those whose grading failed.
+    sampler/entropy: minus the mean log-prob of the drawn tokens, in nats, which estimates the policy's entropy a token.
+    """
     rollouts = [r for group in groups for r in group.rollouts]
     count = len(rollouts)
     rewards = torch.tensor([r.reward for r in rollouts if r.reward is not None])
     rights = [r.verdict.correct for r in rollouts if r.verdict.correct is not None]
     lengths = [sum(r.completion.sampled) for r in rollouts]
+    drawn = [
+        logp
+        for r in rollouts
+        for logp, own in zip(r.completion.logprobs or (), r.completion.sampled, strict=False)
+        if own
+    ]
+    right = [{r.verdict.correct for r in group.rollouts} - {None} for group in groups]
     graded = [{r.reward for r in group.rollouts if r.reward is not None} for group in groups]
     return {
         "reward": rewards.mean().item() if len(rewards) else float("nan"),
@@ -134,6 +151,8 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "trace_format": sum(r.parsed.well_formed and r.completion.finish is Finish.STOP for r in rollouts) / count,
         "groups/mixed": sum(len(values) > 1 for values in graded) / len(groups),
         "frac_reward_zero_std": sum(len(values) <= 1 for values in graded) / len(groups),
+        "groups/all_right": sum(outcomes == {True} for outcomes in right) / len(groups),
+        "sampler/entropy": -sum(drawn) / len(drawn) if drawn else float("nan"),
         "completions/mean_length": sum(lengths) / count,
         "completions/max_length": float(max(lengths)),
         "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,

@@ -1,0 +1,292 @@
+"""Health rules: what the metrics of the last steps say about a stage while it trains, each in a plain sentence.
+
+A rule is data: an id, the setting that is its threshold, the metrics it reads, and a function from windows of rows to a
+sentence or nothing. A rule whose metrics are missing says nothing, so one table serves every stage. The monitor reports a
+rule when it begins to hold and again when it has not for a whole window. It sees nothing but rows of `metrics.jsonl`, so
+that a resumed stage, or a reader of a finished one, finds the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Literal, TypeAlias, TypeGuard
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.functional.stats import Interval, welch
+
+Row: TypeAlias = Mapping[str, float | None]
+Level: TypeAlias = Literal["info", "warning", "error"]
+
+SPIKES = 3
+"""Large gradients of a window that are worth a word; fewer are clipped and forgotten."""
+CLEAR = 0.05
+"""Change of a rate that matters: smaller ones are flat, whatever their interval."""
+
+
+class Health(BaseModel):
+    """Thresholds of the health rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    window: int = Field(default=10, ge=2)
+    """Steps a rule looks at; trends compare the first so many steps of the stage with the last."""
+    dead_groups: float = Field(default=0.8, gt=0, le=1)
+    """H1, H2: share of groups in which all rewards are equal."""
+    truncated: float = Field(default=0.2, gt=0, le=1)
+    """H3: share of completions that are cut."""
+    entropy_fall: float = Field(default=0.4, gt=0, lt=1)
+    """H6: share of its first entropy that the policy may lose while the pass rate does not rise."""
+    ratio_error: float = Field(default=0.05, gt=0)
+    """H7: mean distance from 1 of the trainer's probability of a token by the engine's."""
+    length_growth: float = Field(default=2.0, gt=1)
+    """H8: factor by which completions may grow while the pass rate does not rise."""
+    grader_errors: float = Field(default=0.005, ge=0, lt=1)
+    """H9: share of rollouts on which the grader may fail."""
+    no_answer: float = Field(default=0.1, gt=0, le=1)
+    """H10: share of finished completions in which no answer can be read."""
+    gradient_spike: float = Field(default=10.0, gt=1)
+    """H11: by what factor several gradients of a window may exceed its median norm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The first and the last rows of a stage so far. They do not overlap where `apart`."""
+
+    first: Sequence[Row]
+    last: Sequence[Row]
+    apart: bool
+
+    def mean(self, metric: str) -> float:
+        """Over the last steps in which it was measured; nan if in none."""
+        found = _values(self.last, metric)
+        return fmean(found) if found else math.nan
+
+    def begun(self, metric: str) -> float:
+        """The same over the first steps."""
+        found = _values(self.first, metric)
+        return fmean(found) if found else math.nan
+
+    def change(self, metric: str) -> Interval | None:
+        """95 % interval of the change from the first to the last steps; None if that cannot be said yet."""
+        first, last = _values(self.first, metric), _values(self.last, metric)
+        return welch(first, last) if self.apart and min(len(first), len(last)) > 1 else None
+
+    def rose(self, metric: str) -> bool:
+        change = self.change(metric)
+        return change is not None and change[0] > 0
+
+    def is_flat(self, metric: str) -> bool:
+        """It is known not to have risen clearly: its interval holds 0 or less, and its middle is below CLEAR."""
+        change = self.change(metric)
+        return change is not None and change[0] <= 0 and sum(change) / 2 < CLEAR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that goes wrong. `says` gives the sentence while it holds."""
+
+    id: str
+    name: str
+    level: Level
+    reads: tuple[str, ...]
+    says: Callable[[Health, Windows], str | None]
+    at_once: bool = False  # does not wait for a full window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule that began to hold at `step`, or that held at `step` for the last time."""
+
+    rule: str
+    name: str
+    step: int
+    level: Level
+    holds: bool
+    message: str
+
+
+class Monitor:
+    """Follows one stage. `steps`: how many it will have; short stages are judged on shorter windows."""
+
+    def __init__(self, health: Health, steps: int) -> None:
+        self.health = health
+        self.window = max(2, min(health.window, steps // 2))
+        self.first: list[Row] = []
+        self.last: deque[Row] = deque(maxlen=self.window)
+        self.seen = 0
+        self.holding: dict[str, int] = {}
+        """Rules that hold, and how many steps ago each last did."""
+
+    def observe(self, row: Row) -> list[Finding]:
+        """What changed with this step's metrics."""
+        self.seen += 1
+        self.last.append(row)
+        if self.seen <= self.window:
+            self.first.append(row)
+        windows = Windows(self.first, tuple(self.last), apart=self.seen >= 2 * self.window)
+        found: list[Finding] = []
+        for rule in RULES:
+            if not all(metric in row for metric in rule.reads) or (self.seen < self.window and not rule.at_once):
+                continue
+            sentence, step = rule.says(self.health, windows), int(row.get("step") or self.seen)
+            if sentence is not None:
+                if rule.id not in self.holding:
+                    found.append(self._finding(rule, step, sentence))
+                self.holding[rule.id] = 0
+            elif rule.id in self.holding:
+                self.holding[rule.id] += 1
+                if self.holding[rule.id] == self.window:
+                    del self.holding[rule.id]
+                    found.append(self._finding(rule, step - self.window, None))
+        return found
+
+    def _finding(self, rule: Rule, step: int, sentence: str | None) -> Finding:
+        message = sentence or f"{rule.name}: not so for {self.window} steps."
+        level: Level = "info" if sentence is None else rule.level
+        return Finding(
+            rule=rule.id, name=rule.name, step=step, level=level, holds=sentence is not None, message=message
+        )
+
+
+def _no_signal(health: Health, w: Windows) -> str | None:
+    dead, solved = w.mean("frac_reward_zero_std"), w.mean("groups/all_right")
+    if dead <= health.dead_groups or solved > dead / 2:
+        return None
+    return (
+        f"No learning signal: in {dead:.0%} of the groups of the last {len(w.last)} steps all tries got the same reward. "
+        "Easier problems, more supervised fine-tuning before, or a larger group."
+    )
+
+
+def _solved(health: Health, w: Windows) -> str | None:
+    dead, solved = w.mean("frac_reward_zero_std"), w.mean("groups/all_right")
+    if dead <= health.dead_groups or solved <= dead / 2:
+        return None
+    return (
+        f"Solved: in {solved:.0%} of the groups of the last {len(w.last)} steps all tries were right. "
+        "These problems have nothing left to teach; harder ones might."
+    )
+
+
+def _truncated(health: Health, w: Windows) -> str | None:
+    cut = w.mean("completions/clipped_ratio")
+    if cut <= health.truncated:
+        return None
+    return (
+        f"{cut:.0%} of the completions of the last {len(w.last)} steps were cut at the token limit, and a cut one counts as "
+        f"wrong. The longest has {w.mean('completions/max_length'):.0f} tokens: raise max_tokens, or see why they do not end."
+    )
+
+
+def _reward_alone(_: Health, w: Windows) -> str | None:
+    if not (w.rose("reward") and w.is_flat("pass_rate")):
+        return None
+    return (
+        f"The reward rises ({w.begun('reward'):.3g} to {w.mean('reward'):.3g}), the pass rate does not "
+        f"({w.begun('pass_rate'):.1%} to {w.mean('pass_rate'):.1%}): something else than being right is paid. "
+        "Look at the highest-reward wrong rollouts."
+    )
+
+
+def _format_alone(_: Health, w: Windows) -> str | None:
+    gained = w.mean("trace_format") - w.begun("trace_format")
+    if not (w.rose("trace_format") and gained > CLEAR and w.is_flat("pass_rate")):
+        return None
+    return (
+        f"Only the format is being learned: it rose by {100 * gained:.0f} points, the pass rate from "
+        f"{w.begun('pass_rate'):.1%} to {w.mean('pass_rate'):.1%}."
+    )
+
+
+def _entropy(health: Health, w: Windows) -> str | None:
+    begun, now = w.begun("sampler/entropy"), w.mean("sampler/entropy")
+    if not (w.is_flat("pass_rate") and now < (1 - health.entropy_fall) * begun):
+        return None
+    return (
+        f"Entropy fell from {begun:.3g} to {now:.3g} nats a token while the pass rate did not rise: the policy commits itself "
+        "to what it does already. A smaller lr, a higher clip_high, or a KL term."
+    )
+
+
+def _mismatch(health: Health, w: Windows) -> str | None:
+    error = w.mean("sampler/ratio_error")
+    if error <= health.ratio_error:
+        return None
+    return (
+        f"Engine and trainer disagree: a token's probabilities differ by {error:.1%} on average. Updates are made on samples of "
+        "another policy; check dtype and version of the engine's weights."
+    )
+
+
+def _padding(health: Health, w: Windows) -> str | None:
+    begun, now = w.begun("completions/mean_length"), w.mean("completions/mean_length")
+    if not (w.is_flat("pass_rate") and now > health.length_growth * begun):
+        return None
+    return (
+        f"Completions grew from {begun:.0f} to {now:.0f} tokens while the pass rate did not rise: length without use."
+    )
+
+
+def _grader(health: Health, w: Windows) -> str | None:
+    failed = w.mean("verdict/error")
+    if failed <= health.grader_errors:
+        return None
+    return (
+        f"The grader failed on {failed:.1%} of the rollouts of the last {len(w.last)} steps. They are no rewards and teach "
+        "nothing; the reasons are in rollouts/."
+    )
+
+
+def _unread(health: Health, w: Windows) -> str | None:
+    unread = w.mean("verdict/no_answer")
+    if unread <= health.no_answer:
+        return None
+    return (
+        f"No answer can be read in {unread:.0%} of the completions of the last {len(w.last)} steps. Does the prompt say how to "
+        "write it?"
+    )
+
+
+def _gradient(health: Health, w: Windows) -> str | None:
+    if w.last[-1].get("update/taken") == 0.0 and not _is_number(w.last[-1].get("grad_norm")):
+        return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
+    norms = _values(w.last, "grad_norm")
+    usual = median(norms) if norms else math.nan
+    spikes = [norm for norm in norms if norm > health.gradient_spike * usual]
+    if len(spikes) < SPIKES:
+        return None
+    return (
+        f"{len(spikes)} of the last {len(norms)} gradients were far larger than the rest: up to {max(spikes):.3g}, the median "
+        f"being {usual:.3g}. They were clipped; a smaller lr may be calmer."
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(id="H1", name="no learning signal", level="warning", says=_no_signal,
+         reads=("frac_reward_zero_std", "groups/all_right")),
+    Rule(id="H2", name="solved", level="info", says=_solved, reads=("frac_reward_zero_std", "groups/all_right")),
+    Rule(id="H3", name="truncation", level="warning", says=_truncated,
+         reads=("completions/clipped_ratio", "completions/max_length")),
+    Rule(id="H4", name="reward without accuracy", level="warning", says=_reward_alone, reads=("reward", "pass_rate")),
+    Rule(id="H5", name="format alone", level="warning", says=_format_alone, reads=("trace_format", "pass_rate")),
+    Rule(id="H6", name="entropy collapse", level="warning", says=_entropy, reads=("sampler/entropy", "pass_rate")),
+    Rule(id="H7", name="engine mismatch", level="error", says=_mismatch, reads=("sampler/ratio_error",)),
+    Rule(id="H8", name="length without use", level="warning", says=_padding,
+         reads=("completions/mean_length", "pass_rate")),
+    Rule(id="H9", name="grader failures", level="error", says=_grader, reads=("verdict/error",)),
+    Rule(id="H10", name="unread answers", level="warning", says=_unread, reads=("verdict/no_answer",)),
+    Rule(id="H11", name="gradient", level="warning", says=_gradient, reads=("grad_norm",), at_once=True),
+)  # fmt: skip
+
+
+def _values(rows: Sequence[Row], metric: str) -> list[float]:
+    return [value for row in rows if _is_number(value := row.get(metric))]
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
