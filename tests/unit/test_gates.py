@@ -14,7 +14,7 @@ def verdict(right: bool) -> Verdict:
     return Verdict(status=Status.OK, correct=right, score=float(right))
 
 
-def group(number: int, rights: Sequence[bool]) -> Group:
+def group(number: int, rights: Sequence[bool], cut: int = 0) -> Group:
     problem = Problem(id=str(number), task="t", prompt=f"p{number}", answer="1")
     completion = Completion(
         tag="0", index=0, token_ids=(1,), sampled=(True,), logprobs=(0.0,), finish=Finish.STOP, policy_version=0,
@@ -25,16 +25,17 @@ def group(number: int, rights: Sequence[bool]) -> Group:
         problem,
         tuple(
             Rollout(
-                problem=problem, prompt_ids=(1,), completion=completion, parsed=parsed, verdict=verdict(right),
+                problem=problem, prompt_ids=(1,), parsed=parsed, verdict=verdict(right),
+                completion=replace(completion, finish=Finish.LENGTH if index < cut else Finish.STOP),
                 reward=float(right), reward_parts={},
             )
-            for right in rights
+            for index, right in enumerate(rights)
         ),
     )  # fmt: skip
 
 
-def checked(real: Sequence[Sequence[bool]], permuted: Sequence[Sequence[bool]]) -> GateResult:
-    groups = [group(i, row) for i, row in enumerate(real)]
+def checked(real: Sequence[Sequence[bool]], permuted: Sequence[Sequence[bool]], cut: int = 0) -> GateResult:
+    groups = [group(i, row, cut) for i, row in enumerate(real)]
     return Support().check(Evidence("rl", groups, [[verdict(r) for r in row] for row in permuted]))
 
 
@@ -83,3 +84,13 @@ def test_few_mixed_groups_are_warned_about() -> None:
     assert few.outcome == "warned"
     fewer = checked([[True, False, False, False]] * 6 + [[False] * 4] * 94, NEVER)
     assert fewer.outcome == "refused"
+
+
+def test_samples_that_are_cut_are_named_and_the_limit_is_the_first_remedy() -> None:
+    passed = checked(MIXED, NEVER)
+    assert passed.outcome == "passed" and passed.numbers["cut"] == 0.0 and "cut" not in passed.reason
+    cut = checked(MIXED, NEVER, cut=1)
+    assert (cut.outcome, cut.remedy, cut.numbers["cut"]) == ("warned", "a higher max_tokens", 0.25)
+    refused = checked(NEVER, NEVER, cut=1)
+    assert refused.outcome == "refused" and "25% of the samples were cut" in refused.reason
+    assert refused.remedy.startswith("a higher max_tokens first; then more or better SFT")

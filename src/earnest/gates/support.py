@@ -13,7 +13,7 @@ from pydantic import Field
 
 from earnest.functional.stats import paired_difference, rate
 from earnest.gates.base import Evidence, Gate, GateResult, Outcome
-from earnest.types import Json, Verdict
+from earnest.types import Finish, Json, Verdict
 
 
 class Support(Gate):
@@ -23,6 +23,9 @@ class Support(Gate):
     """Refuse if the 95 % lower bound of the share of prompts with mixed outcomes is below this."""
     warn_below: float = Field(0.20, ge=0, le=1)
     """Warn if that bound is below this."""
+
+    cut_ceiling: float = Field(0.20, ge=0, le=1)
+    """Warn if a larger share of the samples is cut at the token limit; a refusal then names it first."""
 
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Refuse if the grader fails on a larger share of the samples."""
@@ -44,29 +47,39 @@ class Support(Gate):
         solved = rate([[all(row)] for row in passed])
         if mixed.ci95 is None or skill.ci95 is None:
             return self._result(evidence, "refused", "too few dev problems to judge support", "more dev problems", {})
+        finishes = [r.completion.finish for group in evidence.groups for r in group.rollouts]
+        cut = sum(finish is not Finish.STOP for finish in finishes) / len(finishes)
         numbers: dict[str, Json] = {
             "pass_at_1": real.value, "permuted": chance.value, "difference": skill.diff,
             "difference_ci95": list(skill.ci95), "mixed": mixed.value, "mixed_ci95": list(mixed.ci95),
-            "all_right": solved.value, "problems": len(passed), "k": len(passed[0]),
+            "all_right": solved.value, "cut": cut, "problems": len(passed), "k": len(passed[0]),
         }  # fmt: skip
         told = (
             f"pass@1 {real.value:.3f} against {chance.value:.3f} with permuted golds "
             f"(difference [{skill.ci95[0]:+.3f}, {skill.ci95[1]:+.3f}]); "
             f"mixed outcomes in {mixed.value:.0%} of prompts [{mixed.ci95[0]:.0%}, {mixed.ci95[1]:.0%}]"
         )
+        longer = ""
+        if cut > self.cut_ceiling:
+            told += f"; {cut:.0%} of the samples were cut at the token limit"
+            longer = "a higher max_tokens first; then "
         if skill.ci95[0] <= 0:
             return self._result(
                 evidence, "refused", f"the model is not shown to be better than chance: {told}",
-                "more or better SFT on worked traces, or easier problems", numbers,
+                f"{longer}more or better SFT on worked traces, or easier problems", numbers,
             )  # fmt: skip
         if mixed.ci95[0] < self.floor:
             remedy = (
                 "harder problems: nearly all are solved already" if solved.value > 0.5
                 else "easier problems, more SFT, or a larger group"
             )  # fmt: skip
-            return self._result(evidence, "refused", f"too few prompts carry a signal: {told}", remedy, numbers)
+            reason = f"too few prompts carry a signal: {told}"
+            return self._result(evidence, "refused", reason, longer + remedy, numbers)
         if mixed.ci95[0] < self.warn_below:
-            return self._result(evidence, "warned", f"few prompts carry a signal: {told}", "a larger group", numbers)
+            reason = f"few prompts carry a signal: {told}"
+            return self._result(evidence, "warned", reason, f"{longer}a larger group", numbers)
+        if longer:
+            return self._result(evidence, "warned", f"many samples are cut: {told}", "a higher max_tokens", numbers)
         return self._result(evidence, "passed", told, "", numbers)
 
     def _result(
