@@ -28,7 +28,7 @@ from earnest.train.demonstrations import Demonstrations, Pool
 from earnest.train.health import Health
 from earnest.train.loop import Job, Source, StopRequest, Totals, Work, train
 from earnest.train.losses import Loss, NegativeLogLikelihood, PolicyGradient
-from earnest.train.on_policy import OnPolicy, Rollouts
+from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
 from earnest.train.optim import Optim
 from earnest.types import Batch, Item, Sampling, Status, Verdict
 from earnest.verifiers.base import Verifier
@@ -128,6 +128,36 @@ def test_a_step_without_signal_changes_no_weight_and_no_moment(policy: Policy, t
     assert torch.equal(weights(policy), before) and policy.version == 0 and source.live_steps == 0
     assert [row["update/taken"] for row in rows(tmp_path)] == [0.0, 0.0]
     assert [row["frac_reward_zero_std"] for row in rows(tmp_path)] == [1.0, 1.0]
+
+
+class OneGroup(Verifier):
+    """Pays by a rule on the text's length, and only for one problem of a step."""
+
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        paid = items[0].problem.id
+        rights = [item.problem.id == paid and len(item.parsed.text) % 2 == 0 for item in items]
+        return [Verdict(status=Status.OK, correct=right, score=float(right)) for right in rights]
+
+
+@pytest.mark.parametrize(
+    ("few_live", "on_few_live", "scale"),
+    [(0.0, "scale", 1.0), (0.25, "scale", 1.0), (0.5, "scale", 0.5), (0.5, "skip", 0.0), (0.5, "take", 1.0)],
+)
+def test_a_step_for_a_handful_of_live_groups_is_made_smaller_or_not_taken(
+    policy: Policy, tmp_path: Path, few_live: float, on_few_live: FewLive, scale: float
+) -> None:
+    def moved(few_live: float, on_few_live: FewLive) -> torch.Tensor:
+        trained = copy.deepcopy(policy)
+        before, source = weights(trained), rl(trained, OneGroup())
+        source.config = replace(source.config, few_live=few_live, on_few_live=on_few_live)
+        train(job(trained, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path / on_few_live, steps=1))
+        return weights(trained) - before
+
+    full = moved(0.0, "take")
+    assert full.abs().max() > 1e-4
+    assert torch.allclose(moved(few_live, on_few_live), scale * full, atol=1e-7)
+    row = rows(tmp_path / on_few_live)[0]
+    assert (row["groups/live"], row["update/lr_scale"], row["update/taken"]) == (0.25, scale, float(scale > 0))
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing_and_is_said(policy: Policy, tmp_path: Path) -> None:

@@ -24,11 +24,18 @@ from earnest.stages.training import TrainingStage, roller
 from earnest.tasks.base import Task
 from earnest.train import checkpoint
 from earnest.train.losses import PolicyGradient
-from earnest.train.on_policy import OnPolicy, Rollouts
+from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
 from earnest.types import Sampling
 
 GATE_SAMPLES = 4
 """Samples of a dev problem at least: mixed outcomes cannot show in fewer."""
+
+
+_FEW_LIVE = {
+    "scale": "their learning rate was made smaller by as much",
+    "skip": "they were not taken",
+    "take": "they were taken at full size all the same",
+}
 
 
 def _default_algorithm() -> Algorithm:
@@ -56,6 +63,10 @@ class Rl(TrainingStage):
     """Learning rate of the value head, if the algorithm has a critic; by default `lr`."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Share of rollouts in a step on which the grader may fail before the run stops."""
+    few_live: float = Field(0.25, ge=0, le=1)
+    """Share of groups with a signal below which a step is made smaller; 0: never."""
+    on_few_live: FewLive = "scale"
+    """Then: `scale` the learning rate by share / few_live, `skip` the step, or `take` it at full size, as AdamW would."""
     gates: tuple[Annotated[Gate, plug("gate")], ...] = Field(default_factory=lambda: (build("gate", "support"),))
     """What must hold before the first step."""
     gate_problems: int = Field(100, gt=1)
@@ -85,12 +96,19 @@ class Rl(TrainingStage):
                 Rollouts(
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
-                    error_ceiling=self.error_ceiling,
+                    error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
                 ),
                 value_head=value_head, reference=reference,
             )  # fmt: skip
             loss = PolicyGradient(algorithm, self.temperature, value_head)
             outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
+        if source.small_steps:
+            message = (
+                f"in {source.small_steps} of {outcome.totals.steps} steps fewer than {self.few_live:.0%} of the groups carried "
+                f"a signal: {_FEW_LIVE[self.on_few_live]}"
+            )
+            context.log.event("few_live", message, steps=source.small_steps)
+            context.echo(f"[{self.id}] {message}")
         if source.live_steps == 0:
             context.log.event("no_signal", "no group had two different rewards in any step", level="error")
         return outcome

@@ -33,6 +33,7 @@ class Work:
     metrics: Mapping[str, float] = field(default_factory=dict)
     records: Sequence[Record] = ()
     generated_tokens: int = 0
+    lr_scale: float = 1.0  # of this step's learning rate
 
 
 class Source(ABC):
@@ -140,7 +141,7 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
     work = job.source.work(step)
     row: dict[str, float] = {"step": step + 1, **work.metrics}
     working = time.perf_counter()
-    lr = job.optim.lr_at(step, job.steps)
+    lr = job.optim.lr_at(step, job.steps) * work.lr_scale
     if work.samples:
         gradient = accumulate(job.policy, job.loss, work.samples, job.max_tokens)
         taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm)

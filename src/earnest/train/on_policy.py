@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 
@@ -25,6 +26,8 @@ from earnest.seeding import derive
 from earnest.train.loop import Source, Work
 from earnest.types import Finish, Group, Json, Problem, Sampling, Status, Step
 
+FewLive: TypeAlias = Literal["scale", "skip", "take"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollouts:
@@ -37,6 +40,8 @@ class Rollouts:
     seed: int
     max_tokens: int  # of a micro-batch
     error_ceiling: float
+    few_live: float = 0.0  # share of groups with a signal below which `on_few_live` applies
+    on_few_live: FewLive = "scale"
 
 
 class OnPolicy(Source):
@@ -58,7 +63,7 @@ class OnPolicy(Source):
         self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
         self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
         self.order = Order(len(problems), config.seed)
-        self.live_steps = 0
+        self.live_steps, self.small_steps = 0, 0
 
     def work(self, step: int) -> Work:
         config = self.config
@@ -79,15 +84,28 @@ class OnPolicy(Source):
         credit = self.algorithm.credit(seen)
         weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
         is_live = bool(credit.live_N.any())
-        samples = from_step(seen, credit, weight_N) if is_live else []
+        lr_scale, live_groups = self._lr_scale(credit.live_N, seen.group_N)
+        samples = from_step(seen, credit, weight_N) if is_live and lr_scale > 0 else []
         self.live_steps += is_live
+        self.small_steps += live_groups < self.config.few_live
         first_N = _first_of_each(credit.advantage_T, seen.length_N)
         records = self.roller.records(
             collected.groups, stage=config.stage, step=step + 1, split="train", advantages=first_N
         )
         timing = {"time/generate": collected.timing.generate, "time/grade": collected.timing.grade}
         metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
-        return Work(samples, metrics, records, int(seen.length_N.sum()))
+        metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
+        return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale)
+
+    def _lr_scale(self, live_N: torch.Tensor, group_N: torch.Tensor) -> tuple[float, float]:
+        """What the learning rate of this step is multiplied by, and the share of groups that carry a signal.
+
+        AdamW divides by the gradient's own size, so a step for one live group is as long as one for all: noise at full size.
+        """
+        share = len(group_N[live_N].unique()) / len(group_N.unique())
+        if share >= self.config.few_live or self.config.on_few_live == "take":
+            return 1.0, share
+        return (share / self.config.few_live if self.config.on_few_live == "scale" else 0.0), share
 
     def _step(self, groups: Sequence[Group]) -> Step:
         step = to_step(groups)
@@ -108,12 +126,17 @@ class OnPolicy(Source):
         return step
 
     def state_dict(self) -> dict[str, Json]:
-        return {"position": self.order.position, "live_steps": self.live_steps, "engine": self.engine.state_dict()}
+        return {
+            "position": self.order.position, "live_steps": self.live_steps, "small_steps": self.small_steps,
+            "engine": self.engine.state_dict(),
+        }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
-        position, live_steps, engine = state["position"], state["live_steps"], state["engine"]
-        assert isinstance(position, int) and isinstance(live_steps, int) and isinstance(engine, dict)
-        self.order.position, self.live_steps = position, live_steps
+        position, live_steps, small_steps = state["position"], state["live_steps"], state["small_steps"]
+        engine = state["engine"]
+        assert isinstance(position, int) and isinstance(live_steps, int) and isinstance(small_steps, int)
+        assert isinstance(engine, dict)
+        self.order.position, self.live_steps, self.small_steps = position, live_steps, small_steps
         self.engine.load_state_dict(engine)
 
 
