@@ -19,8 +19,8 @@ Metrics: TypeAlias = dict[str, float | Callable[[int], float]]
 STEPS = 60
 HEALTHY: Metrics = {
     "reward": lambda s: 0.5 + 0.02 * math.sin(s), "pass_rate": lambda s: 0.5 + 0.02 * math.sin(s),
-    "frac_reward_zero_std": 0.3, "groups/all_right": 0.1, "trace_format": lambda s: 0.9 + 0.01 * math.cos(s),
-    "completions/clipped_ratio": 0.05, "completions/max_length": 64.0, "completions/mean_length": 30.0,
+    "groups/live": 0.7, "groups/all_right": 0.1, "trace_format": lambda s: 0.9 + 0.01 * math.cos(s),
+    "completions/clipped_ratio": 0.05, "completions/mean_length": 30.0,
     "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "verdict/error": 0.0, "verdict/no_answer": 0.02,
     "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0,
 }  # fmt: skip
@@ -36,8 +36,8 @@ def at(step: int, value: float, otherwise: float) -> Callable[[int], float]:
 
 BETTER: Metrics = {"pass_rate": rising(0.3, 0.8), "reward": rising(0.3, 0.8)}
 CASES: dict[str, tuple[Metrics, Metrics]] = {
-    "H1": ({"frac_reward_zero_std": 0.9, "groups/all_right": 0.1}, {"frac_reward_zero_std": 0.75}),
-    "H2": ({"frac_reward_zero_std": 0.9, "groups/all_right": 0.8}, {"frac_reward_zero_std": 0.7, "groups/all_right": 0.7}),
+    "H1": ({"groups/live": 0.1, "groups/all_right": 0.4}, {"groups/live": 0.25}),
+    "H2": ({"groups/live": 0.1, "groups/all_right": 0.85}, {"groups/live": 0.25, "groups/all_right": 0.75}),
     "H3": ({"completions/clipped_ratio": 0.35}, {"completions/clipped_ratio": 0.15}),
     "H4": ({"reward": rising(0.3, 0.9)}, BETTER),
     "H5": ({"trace_format": rising(0.3, 0.9)}, {"trace_format": rising(0.3, 0.9), **BETTER}),
@@ -48,7 +48,10 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
     ),
     "H9": ({"verdict/error": 0.02}, {"verdict/error": at(30, 0.02, 0.0)}),
     "H10": ({"verdict/no_answer": 0.2}, {"verdict/no_answer": 0.08}),
-    "H11": ({"grad_norm": lambda s: 30.0 if s in (40, 43, 44) else 1.0}, {"grad_norm": lambda s: 30.0 if s in (40, 43) else 1.0}),
+    "H11": ({"grad_norm": at(40, math.nan, 1.0), "update/taken": at(40, 0.0, 1.0)}, {"update/taken": at(40, 0.0, 1.0)}),
+    "H13": (
+        {"grad_norm": lambda s: 30.0 if s in (40, 43, 44) else 1.0}, {"grad_norm": lambda s: 30.0 if s in (40, 43) else 1.0},
+    ),
 }  # fmt: skip
 
 
@@ -103,6 +106,47 @@ def test_a_rule_that_comes_and_goes_is_one_spell() -> None:
 def test_thresholds_are_settings() -> None:
     assert watch({"completions/clipped_ratio": 0.35}, health=Health(truncated=0.4)) == []
     assert {f.rule for f in watch({"completions/clipped_ratio": 0.15}, health=Health(truncated=0.1))} == {"H3"}
+
+
+def test_nearly_solved_is_not_without_signal() -> None:
+    assert watch({"groups/live": 0.15, "groups/all_right": 0.78}) == []
+
+
+def test_a_rate_without_room_to_rise_is_not_called_flat() -> None:
+    sure: Metrics = {
+        "pass_rate": rising(0.94, 0.96),
+        "reward": rising(0.94, 0.96),
+        "sampler/entropy": rising(0.3, 0.02),
+    }
+    assert watch(sure) == []
+
+
+def test_probabilities_that_cannot_be_compared_are_a_mismatch_too() -> None:
+    found = watch({"sampler/ratio_error": lambda s: math.inf if s % 2 else 0.0})
+    assert {f.rule for f in found} == {"H7"} and "not finite" in found[0].message and "nan" not in found[0].message
+
+
+def test_nothing_is_said_of_numbers_that_are_none() -> None:
+    for metric in (
+        "groups/live",
+        "completions/clipped_ratio",
+        "verdict/error",
+        "verdict/no_answer",
+        "groups/all_right",
+    ):
+        assert watch({metric: math.nan}) == []
+
+
+def test_a_gradient_that_is_not_finite_is_told_also_among_spikes() -> None:
+    norms: Metrics = {"grad_norm": lambda s: {40: 30.0, 43: 30.0, 44: 30.0, 46: math.nan}.get(s, 1.0)}
+    assert [(f.rule, f.step) for f in watch(norms) if f.holds] == [("H13", 44), ("H11", 46)]
+
+
+def test_a_finding_ends_where_it_held_last_though_it_was_not_always_asked() -> None:
+    monitor = Monitor(Health(), 60)
+    rows = [{"sampler/ratio_error": 0.2}] * 10 + [{"update/taken": 0.0}] * 20 + [{"sampler/ratio_error": 0.0}] * 25
+    found = [f for step, row in enumerate(rows, start=1) for f in monitor.observe({"step": step, **row})]
+    assert [(f.rule, f.holds) for f in found] == [("H7", True), ("H7", False)] and found[1].step < 42
 
 
 def test_a_short_stage_has_a_short_window() -> None:

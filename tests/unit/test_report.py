@@ -358,3 +358,20 @@ def test_a_health_rules_spell_is_told_once_though_its_steps_were_taken_twice(tmp
     path = refused(tmp_path, [*before_the_crash, *before_the_crash[1:], event("H3", 20, True)]).finish("refused")
     told = [(s["stage"], s["rule"], s["first"], s["last"]) for s in read(path)["health"]]
     assert told == [("rl", "H3", 7, 12), ("rl", "H1", 9, None), ("rl", "H3", 20, None)]
+
+
+def test_an_end_that_is_told_again_after_a_crash_does_not_end_the_next_spell(tmp_path: Path) -> None:
+    def event(step: int, holds: bool) -> dict[str, Any]:
+        return {
+            "event": "health",
+            "level": "error",
+            "rule": "H9",
+            "name": "n",
+            "step": step,
+            "holds": holds,
+            "message": "m",
+        }
+
+    events = [event(10, True), event(28, False), event(45, True), event(28, False), event(45, True)]
+    path = refused(tmp_path, events).finish("refused")
+    assert [(s["first"], s["last"]) for s in read(path)["health"]] == [(10, 28), (45, None)]

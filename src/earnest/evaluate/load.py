@@ -237,7 +237,7 @@ def _spells(stage: StageRun) -> Iterator[Spell]:
         if event.get("holds"):
             start = begun.setdefault(rule, event)
             found.setdefault((rule, int(start.get("step") or 0)), _spell(stage, start, None))
-        elif rule in begun:
+        elif rule in begun and int(begun[rule].get("step") or 0) <= step:
             start = begun.pop(rule)
             found[rule, int(start.get("step") or 0)] = _spell(stage, start, step)
     yield from sorted(found.values(), key=lambda spell: spell.first)

@@ -244,8 +244,8 @@ def _gates(report: Report) -> Section:
 
 
 def _health(report: Report) -> Section | None:
-    watched = [stage for stage in report.run.stages if stage.trained and stage.metrics]
-    if not watched:
+    watched = [s for s in report.run.stages if s.trained and s.metrics and "health" in (s.info.get("config") or {})]
+    if not report.run.health and not watched:
         return None
     if not report.run.health:
         quiet = f"No health rule held in any step of {', '.join(stage.id for stage in watched)}."

@@ -175,7 +175,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Interval:
     diff = float(np.mean(b) - np.mean(a))
     square_a, square_b = (float(np.var(x, ddof=1)) / len(x) for x in (a, b))  # squared standard errors of the two means
     square = square_a + square_b
-    if square == 0:
+    if square**2 == 0:
         return diff, diff
     half = _t95(square**2 / (square_a**2 / (len(a) - 1) + square_b**2 / (len(b) - 1))) * sqrt(square)
     return diff - half, diff + half

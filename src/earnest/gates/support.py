@@ -48,7 +48,7 @@ class Support(Gate):
         if mixed.ci95 is None or skill.ci95 is None:
             return self._result(evidence, "refused", "too few dev problems to judge support", "more dev problems", {})
         finishes = [r.completion.finish for group in evidence.groups for r in group.rollouts]
-        cut = sum(finish is not Finish.STOP for finish in finishes) / len(finishes)
+        cut = sum(finish is Finish.LENGTH for finish in finishes) / len(finishes)
         numbers: dict[str, Json] = {
             "pass_at_1": real.value, "permuted": chance.value, "difference": skill.diff,
             "difference_ci95": list(skill.ci95), "mixed": mixed.value, "mixed_ci95": list(mixed.ci95),

@@ -32,7 +32,7 @@ GATE_SAMPLES = 4
 
 
 _FEW_LIVE = {
-    "scale": "their learning rate was made smaller by as much",
+    "scale": "their learning rate was made smaller in proportion",
     "skip": "they were not taken",
     "take": "they were taken at full size all the same",
 }
@@ -104,7 +104,7 @@ class Rl(TrainingStage):
             outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
         if source.small_steps:
             message = (
-                f"in {source.small_steps} of {outcome.totals.steps} steps fewer than {self.few_live:.0%} of the groups carried "
+                f"in {source.small_steps} of {outcome.totals.steps} steps only a few groups (below {self.few_live:.0%}) carried "
                 f"a signal: {_FEW_LIVE[self.on_few_live]}"
             )
             context.log.event("few_live", message, steps=source.small_steps)

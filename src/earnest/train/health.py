@@ -36,7 +36,7 @@ class Health(BaseModel):
     window: int = Field(default=10, ge=2)
     """Steps a rule looks at; trends compare the first so many steps of the stage with the last."""
     dead_groups: float = Field(default=0.8, gt=0, le=1)
-    """H1, H2: share of groups in which all rewards are equal."""
+    """H1: share of groups without a signal; H2: share in which all tries were right."""
     truncated: float = Field(default=0.2, gt=0, le=1)
     """H3: share of completions that are cut."""
     entropy_fall: float = Field(default=0.4, gt=0, lt=1)
@@ -48,9 +48,9 @@ class Health(BaseModel):
     grader_errors: float = Field(default=0.005, ge=0, lt=1)
     """H9: share of rollouts on which the grader may fail."""
     no_answer: float = Field(default=0.1, gt=0, le=1)
-    """H10: share of finished completions in which no answer can be read."""
+    """H10: share of completions that end, but without an answer that can be read."""
     gradient_spike: float = Field(default=10.0, gt=1)
-    """H11: by what factor several gradients of a window may exceed its median norm."""
+    """H13: by what factor several gradients of a window may exceed its median norm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,15 @@ class Windows:
         return change is not None and change[0] > 0
 
     def is_flat(self, metric: str) -> bool:
-        """It is known not to have risen clearly: its interval holds 0 or less, and its middle is below CLEAR."""
+        """A rate that had room to rise and is not seen to have done so: the interval of its change reaches 0, and its middle
+        is below CLEAR."""
         change = self.change(metric)
-        return change is not None and change[0] <= 0 and sum(change) / 2 < CLEAR
+        has_room = self.begun(metric) < 1 - 2 * CLEAR
+        return change is not None and has_room and change[0] <= 0 and sum(change) / 2 < CLEAR
+
+    def broken(self, metric: str) -> int:
+        """Of the last steps, those in which it was measured and is not a number."""
+        return sum(metric in row and not _is_number(row[metric]) for row in self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +125,8 @@ class Monitor:
         self.first: list[Row] = []
         self.last: deque[Row] = deque(maxlen=self.window)
         self.seen = 0
-        self.holding: dict[str, int] = {}
-        """Rules that hold, and how many steps ago each last did."""
+        self.holding: dict[str, tuple[int, int]] = {}
+        """Rules that hold: the step at which each last did, and how often it has been asked in vain since."""
 
     def observe(self, row: Row) -> list[Finding]:
         """What changed with this step's metrics."""
@@ -137,12 +143,13 @@ class Monitor:
             if sentence is not None:
                 if rule.id not in self.holding:
                     found.append(self._finding(rule, step, sentence))
-                self.holding[rule.id] = 0
+                self.holding[rule.id] = step, 0
             elif rule.id in self.holding:
-                self.holding[rule.id] += 1
-                if self.holding[rule.id] == self.window:
+                held, quiet = self.holding[rule.id]
+                self.holding[rule.id] = held, quiet + 1
+                if quiet + 1 == self.window:
                     del self.holding[rule.id]
-                    found.append(self._finding(rule, step - self.window, None))
+                    found.append(self._finding(rule, held, None))
         return found
 
     def _finding(self, rule: Rule, step: int, sentence: str | None) -> Finding:
@@ -154,18 +161,18 @@ class Monitor:
 
 
 def _no_signal(health: Health, w: Windows) -> str | None:
-    dead, solved = w.mean("frac_reward_zero_std"), w.mean("groups/all_right")
-    if dead <= health.dead_groups or solved > dead / 2:
+    dead, solved = 1 - w.mean("groups/live"), w.mean("groups/all_right")
+    if not dead > health.dead_groups or solved > dead / 2:
         return None
     return (
-        f"No learning signal: in {dead:.0%} of the groups of the last {len(w.last)} steps all tries got the same reward. "
-        "Easier problems, more supervised fine-tuning before, or a larger group."
+        f"No learning signal: {dead:.0%} of the groups of the last {len(w.last)} steps carried none, and in no more than "
+        f"{solved:.0%} all tries were right. Easier problems, more supervised fine-tuning before, or a larger group."
     )
 
 
 def _solved(health: Health, w: Windows) -> str | None:
-    dead, solved = w.mean("frac_reward_zero_std"), w.mean("groups/all_right")
-    if dead <= health.dead_groups or solved <= dead / 2:
+    solved = w.mean("groups/all_right")
+    if not solved > health.dead_groups:
         return None
     return (
         f"Solved: in {solved:.0%} of the groups of the last {len(w.last)} steps all tries were right. "
@@ -175,11 +182,11 @@ def _solved(health: Health, w: Windows) -> str | None:
 
 def _truncated(health: Health, w: Windows) -> str | None:
     cut = w.mean("completions/clipped_ratio")
-    if cut <= health.truncated:
+    if not cut > health.truncated:
         return None
     return (
         f"{cut:.0%} of the completions of the last {len(w.last)} steps were cut at the token limit, and a cut one counts as "
-        f"wrong. The longest has {w.mean('completions/max_length'):.0f} tokens: raise max_tokens, or see why they do not end."
+        "wrong. Raise max_tokens, or find out why they do not end."
     )
 
 
@@ -215,7 +222,12 @@ def _entropy(health: Health, w: Windows) -> str | None:
 
 def _mismatch(health: Health, w: Windows) -> str | None:
     error = w.mean("sampler/ratio_error")
-    if error <= health.ratio_error:
+    if broken := w.broken("sampler/ratio_error"):
+        return (
+            f"In {broken} of the last {len(w.last)} steps the trainer's probabilities could not be compared with the engine's: "
+            "their ratio is not finite. Check dtype and version of the engine's weights."
+        )
+    if not error > health.ratio_error:
         return None
     return (
         f"Engine and trainer disagree: a token's probabilities differ by {error:.1%} on average. Updates are made on samples of "
@@ -234,7 +246,7 @@ def _padding(health: Health, w: Windows) -> str | None:
 
 def _grader(health: Health, w: Windows) -> str | None:
     failed = w.mean("verdict/error")
-    if failed <= health.grader_errors:
+    if not failed > health.grader_errors:
         return None
     return (
         f"The grader failed on {failed:.1%} of the rollouts of the last {len(w.last)} steps. They are no rewards and teach "
@@ -244,7 +256,7 @@ def _grader(health: Health, w: Windows) -> str | None:
 
 def _unread(health: Health, w: Windows) -> str | None:
     unread = w.mean("verdict/no_answer")
-    if unread <= health.no_answer:
+    if not unread > health.no_answer:
         return None
     return (
         f"No answer can be read in {unread:.0%} of the completions of the last {len(w.last)} steps. Does the prompt say how to "
@@ -252,26 +264,29 @@ def _unread(health: Health, w: Windows) -> str | None:
     )
 
 
-def _gradient(health: Health, w: Windows) -> str | None:
-    if w.last[-1].get("update/taken") == 0.0 and not _is_number(w.last[-1].get("grad_norm")):
-        return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
+def _not_finite(_: Health, w: Windows) -> str | None:
+    if _is_number(w.last[-1].get("grad_norm")):
+        return None
+    return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
+
+
+def _spikes(health: Health, w: Windows) -> str | None:
     norms = _values(w.last, "grad_norm")
-    usual = median(norms) if norms else math.nan
+    usual = median(norms) if norms else 0.0
     spikes = [norm for norm in norms if norm > health.gradient_spike * usual]
-    if len(spikes) < SPIKES:
+    if not usual > 0 or len(spikes) < SPIKES:
         return None
     return (
         f"{len(spikes)} of the last {len(norms)} gradients were far larger than the rest: up to {max(spikes):.3g}, the median "
-        f"being {usual:.3g}. They were clipped; a smaller lr may be calmer."
+        f"being {usual:.3g}. A smaller lr may be calmer."
     )
 
 
 RULES: tuple[Rule, ...] = (
     Rule(id="H1", name="no learning signal", level="warning", says=_no_signal,
-         reads=("frac_reward_zero_std", "groups/all_right")),
-    Rule(id="H2", name="solved", level="info", says=_solved, reads=("frac_reward_zero_std", "groups/all_right")),
-    Rule(id="H3", name="truncation", level="warning", says=_truncated,
-         reads=("completions/clipped_ratio", "completions/max_length")),
+         reads=("groups/live", "groups/all_right")),
+    Rule(id="H2", name="solved", level="info", says=_solved, reads=("groups/all_right",)),
+    Rule(id="H3", name="truncation", level="warning", says=_truncated, reads=("completions/clipped_ratio",)),
     Rule(id="H4", name="reward without accuracy", level="warning", says=_reward_alone, reads=("reward", "pass_rate")),
     Rule(id="H5", name="format alone", level="warning", says=_format_alone, reads=("trace_format", "pass_rate")),
     Rule(id="H6", name="entropy collapse", level="warning", says=_entropy, reads=("sampler/entropy", "pass_rate")),
@@ -280,7 +295,8 @@ RULES: tuple[Rule, ...] = (
          reads=("completions/mean_length", "pass_rate")),
     Rule(id="H9", name="grader failures", level="error", says=_grader, reads=("verdict/error",)),
     Rule(id="H10", name="unread answers", level="warning", says=_unread, reads=("verdict/no_answer",)),
-    Rule(id="H11", name="gradient", level="warning", says=_gradient, reads=("grad_norm",), at_once=True),
+    Rule(id="H11", name="gradient not finite", level="error", says=_not_finite, reads=("grad_norm",), at_once=True),
+    Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ class OnPolicy(Source):
         lr_scale, live_groups = self._lr_scale(credit.live_N, seen.group_N)
         samples = from_step(seen, credit, weight_N) if is_live and lr_scale > 0 else []
         self.live_steps += is_live
-        self.small_steps += live_groups < self.config.few_live
+        self.small_steps += is_live and live_groups < self.config.few_live
         first_N = _first_of_each(credit.advantage_T, seen.length_N)
         records = self.roller.records(
             collected.groups, stage=config.stage, step=step + 1, split="train", advantages=first_N
@@ -100,7 +100,7 @@ class OnPolicy(Source):
     def _lr_scale(self, live_N: torch.Tensor, group_N: torch.Tensor) -> tuple[float, float]:
         """What the learning rate of this step is multiplied by, and the share of groups that carry a signal.
 
-        AdamW divides by the gradient's own size, so a step for one live group is as long as one for all: noise at full size.
+        AdamW divides by the gradient's recent size, so that steps for one live group are soon as long as steps for all of them.
         """
         share = len(group_N[live_N].unique()) / len(group_N.unique())
         if share >= self.config.few_live or self.config.on_few_live == "take":
