@@ -14,7 +14,7 @@ def verdict(right: bool) -> Verdict:
     return Verdict(status=Status.OK, correct=right, score=float(right))
 
 
-def group(number: int, rights: Sequence[bool], cut: int = 0) -> Group:
+def group(number: int, rights: Sequence[bool], cut: int = 0, how: Finish = Finish.LENGTH) -> Group:
     problem = Problem(id=str(number), task="t", prompt=f"p{number}", answer="1")
     completion = Completion(
         tag="0", index=0, token_ids=(1,), sampled=(True,), logprobs=(0.0,), finish=Finish.STOP, policy_version=0,
@@ -26,7 +26,7 @@ def group(number: int, rights: Sequence[bool], cut: int = 0) -> Group:
         tuple(
             Rollout(
                 problem=problem, prompt_ids=(1,), parsed=parsed, verdict=verdict(right),
-                completion=replace(completion, finish=Finish.LENGTH if index < cut else Finish.STOP),
+                completion=replace(completion, finish=how if index < cut else Finish.STOP),
                 reward=float(right), reward_parts={},
             )
             for index, right in enumerate(rights)
@@ -94,3 +94,9 @@ def test_samples_that_are_cut_are_named_and_the_limit_is_the_first_remedy() -> N
     refused = checked(NEVER, NEVER, cut=1)
     assert refused.outcome == "refused" and "25% of the samples were cut" in refused.reason
     assert refused.remedy.startswith("a higher max_tokens first; then more or better SFT")
+
+
+def test_samples_that_the_engine_gave_up_on_are_not_cut_at_the_limit() -> None:
+    groups = [group(i, row, cut=1, how=Finish.ABORT) for i, row in enumerate(MIXED)]
+    result = Support().check(Evidence("rl", groups, [[verdict(False)] * 4] * 100))
+    assert (result.outcome, result.numbers["cut"]) == ("passed", 0.0)

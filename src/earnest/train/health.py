@@ -1,7 +1,7 @@
 """Health rules: what the metrics of the last steps say about a stage while it trains, each in a plain sentence.
 
-A rule is data: an id, the setting that is its threshold, the metrics it reads, and a function from windows of rows to a
-sentence or nothing. A rule whose metrics are missing says nothing, so one table serves every stage. The monitor reports a
+A rule is a row of a table: an id, the metrics it reads, and a function from thresholds and windows of rows to a sentence or
+nothing. A rule whose metrics are missing says nothing, so one table serves every stage. The monitor reports a
 rule when it begins to hold and again when it has not for a whole window. It sees nothing but rows of `metrics.jsonl`, so
 that a resumed stage, or a reader of a finished one, finds the same.
 """
@@ -92,6 +92,9 @@ class Windows:
         return sum(metric in row and not _is_number(row[metric]) for row in self.last)
 
 
+Says: TypeAlias = Callable[[Health, Windows], str | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One thing that goes wrong. `says` gives the sentence while it holds."""
@@ -100,7 +103,7 @@ class Rule:
     name: str
     level: Level
     reads: tuple[str, ...]
-    says: Callable[[Health, Windows], str | None]
+    says: Says
     at_once: bool = False  # does not wait for a full window
 
 
@@ -180,14 +183,14 @@ def _solved(health: Health, w: Windows) -> str | None:
     )
 
 
-def _truncated(health: Health, w: Windows) -> str | None:
-    cut = w.mean("completions/clipped_ratio")
-    if not cut > health.truncated:
-        return None
-    return (
-        f"{cut:.0%} of the completions of the last {len(w.last)} steps were cut at the token limit, and a cut one counts as "
-        "wrong. Raise max_tokens, or find out why they do not end."
-    )
+def _share_above(metric: str, limit: Callable[[Health], float], sentence: str) -> Says:
+    """Speaks while the mean share `metric` exceeds a limit. `sentence` may name {share} and {steps}."""
+
+    def says(health: Health, w: Windows) -> str | None:
+        share = w.mean(metric)
+        return sentence.format(share=f"{share:.1%}", steps=len(w.last)) if share > limit(health) else None
+
+    return says
 
 
 def _reward_alone(_: Health, w: Windows) -> str | None:
@@ -244,26 +247,6 @@ def _padding(health: Health, w: Windows) -> str | None:
     )
 
 
-def _grader(health: Health, w: Windows) -> str | None:
-    failed = w.mean("verdict/error")
-    if not failed > health.grader_errors:
-        return None
-    return (
-        f"The grader failed on {failed:.1%} of the rollouts of the last {len(w.last)} steps. They are no rewards and teach "
-        "nothing; the reasons are in rollouts/."
-    )
-
-
-def _unread(health: Health, w: Windows) -> str | None:
-    unread = w.mean("verdict/no_answer")
-    if not unread > health.no_answer:
-        return None
-    return (
-        f"No answer can be read in {unread:.0%} of the completions of the last {len(w.last)} steps. Does the prompt say how to "
-        "write it?"
-    )
-
-
 def _not_finite(_: Health, w: Windows) -> str | None:
     if _is_number(w.last[-1].get("grad_norm")):
         return None
@@ -286,15 +269,23 @@ RULES: tuple[Rule, ...] = (
     Rule(id="H1", name="no learning signal", level="warning", says=_no_signal,
          reads=("groups/live", "groups/all_right")),
     Rule(id="H2", name="solved", level="info", says=_solved, reads=("groups/all_right",)),
-    Rule(id="H3", name="truncation", level="warning", says=_truncated, reads=("completions/clipped_ratio",)),
+    Rule(id="H3", name="truncation", level="warning", reads=("completions/clipped_ratio",), says=_share_above(
+        "completions/clipped_ratio", lambda health: health.truncated,
+        "{share} of the completions of the last {steps} steps were cut at the token limit, and a cut one counts as wrong. Raise "
+        "max_tokens, or find out why they do not end.")),
     Rule(id="H4", name="reward without accuracy", level="warning", says=_reward_alone, reads=("reward", "pass_rate")),
     Rule(id="H5", name="format alone", level="warning", says=_format_alone, reads=("trace_format", "pass_rate")),
     Rule(id="H6", name="entropy collapse", level="warning", says=_entropy, reads=("sampler/entropy", "pass_rate")),
     Rule(id="H7", name="engine mismatch", level="error", says=_mismatch, reads=("sampler/ratio_error",)),
     Rule(id="H8", name="length without use", level="warning", says=_padding,
          reads=("completions/mean_length", "pass_rate")),
-    Rule(id="H9", name="grader failures", level="error", says=_grader, reads=("verdict/error",)),
-    Rule(id="H10", name="unread answers", level="warning", says=_unread, reads=("verdict/no_answer",)),
+    Rule(id="H9", name="grader failures", level="error", reads=("verdict/error",), says=_share_above(
+        "verdict/error", lambda health: health.grader_errors,
+        "The grader failed on {share} of the rollouts of the last {steps} steps. They are no rewards and teach nothing; the "
+        "reasons are in rollouts/.")),
+    Rule(id="H10", name="unread answers", level="warning", reads=("verdict/no_answer",), says=_share_above(
+        "verdict/no_answer", lambda health: health.no_answer,
+        "No answer can be read in {share} of the completions of the last {steps} steps. Does the prompt say how to write it?")),
     Rule(id="H11", name="gradient not finite", level="error", says=_not_finite, reads=("grad_norm",), at_once=True),
     Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
 )  # fmt: skip
