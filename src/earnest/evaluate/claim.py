@@ -196,6 +196,7 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
     found = []
     if not run.finished:
         found.append(f"The run did not finish (status: {run.status}); this report covers what there is.")
+    found += _other_rewards(run)
     claim = _deciding(rows)
     if claim is not None and claim.ci95 is not None and decide(claim.ci95) == "learned":
         for row in rows:
@@ -219,3 +220,15 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
               if g.outcome == "refused" and g.allowed]  # fmt: skip
     found += [f"The {g.gate} gate warned about {whom(g)}: {g.reason}" for g in gates if g.outcome == "warned"]
     return tuple(found)
+
+
+def _other_rewards(run: Run) -> list[str]:
+    """A sentence for every stage on the road that maximised something else than the verifier's score."""
+    settings = {stage.get("id"): stage for stage in run.recipe.get("stages") or []}
+    found = []
+    for stage in run.trained:
+        terms = settings.get(stage.id, {}).get("reward") or []
+        if any(term["use"]["name"] != "correct" or term["weight"] < 0 for term in terms):
+            said = ", ".join(f"{term['name']} {term['weight']:g}" for term in terms)
+            found.append(f"{stage.id} was trained on another reward than the verifier's: {said} (term and weight).")
+    return found

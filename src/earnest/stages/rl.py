@@ -6,6 +6,7 @@ could not learn anything is refused there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +18,7 @@ from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
 from earnest.models.heads import ValueHead
+from earnest.rewards.base import Terms, correct_alone
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
 from earnest.stages.training import TrainingStage, roller
@@ -42,7 +44,7 @@ def _default_algorithm() -> Algorithm:
 
 
 class Rl(TrainingStage):
-    """Policy gradient against a verifier."""
+    """Policy gradient against a verifier, or another reward."""
 
     requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
 
@@ -58,10 +60,12 @@ class Rl(TrainingStage):
     """Completion tokens at most; what is cut counts as wrong."""
     temperature: float = Field(1.0, gt=0)
     """Of sampling, and of every log-prob in the loss."""
+    reward: Terms = Field(default_factory=correct_alone)
+    """What is maximised: terms and their weights. What counts as right stays the verifier's."""
     critic_lr: float | None = Field(None, gt=0)
     """Learning rate of the value head, if the algorithm has a critic; by default `lr`."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
-    """Share of rollouts in a step on which the grader may fail before the run stops."""
+    """Share of rollouts in a step on which the grader or a reward term may fail before the run stops."""
     few_live: float = Field(0.25, ge=0, le=1)
     """Share of groups with a signal below which a step is made smaller; 0: never."""
     on_few_live: FewLive = "scale"
@@ -103,8 +107,9 @@ class Rl(TrainingStage):
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
+                    reward=self.reward,
                 ),
-                value_head=value_head, reference=reference,
+                value_head=value_head, reference=reference, tell=partial(self._tell, context),
             )  # fmt: skip
             loss = PolicyGradient(algorithm, self.temperature, value_head)
             outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
@@ -136,3 +141,8 @@ class Rl(TrainingStage):
         golds = {a: problems[b].answer for a, b in zip(order, order[1:] + order[:1], strict=True)}
         permuted = reader.regrade(groups, [with_answer(p, golds[i]) for i, p in enumerate(problems)])
         context.show(self.gates, Samples(stage=self.id, groups=groups, permuted=permuted))
+
+    def _tell(self, context: Context, failure: str) -> None:
+        message = f"{failure}\nThis is the first; the others are counted in the metrics."
+        context.log.event("grading_failed", message, level="warning")
+        context.echo(f"[{self.id}] {message}")
