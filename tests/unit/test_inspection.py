@@ -101,7 +101,7 @@ def test_check_counts_measures_and_compares(here: Path, capsys: pytest.CaptureFi
     assert source["completion"]["longest"] in (11, 12)  # 8 bytes, the close mark, one or two digits, the end
     assert {gate["gate"]: gate["outcome"] for gate in found["gates"]} == {"template": "passed", "data": "passed"}
     assert outcome(["data", "check", str(file)]) == 0
-    assert "prompt       23 tokens (median)" in capsys.readouterr().out
+    assert "prompt       21 tokens (median)" in capsys.readouterr().out
 
 
 def test_check_refuses_a_leak_between_the_files_of_a_recipe(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
