@@ -183,9 +183,10 @@ def section(found: Found, command: str, machine: str) -> str:
 INTRO = """\
 Each control differs from recipes/chain.yaml in one thing, named in its file. 400 test problems, 4 samples each at T = 1; means
 over {seeds} seeds with a t interval over seeds. Expected, and checked by `tests/smoke/test_controls.py`: under a random reward
-the interval of the gain contains 0 and no gain is a quarter of the true reward's; format alone raises the format by 30 points and the
-interval of the pass rate contains 0 in each run; stopping imitation early makes completions longer and the verdict `not shown`;
-without worked traces the support gate refuses; a limit below what an answer takes is named by rule H3."""
+the interval of the gain contains 0 and no gain is a quarter of the true reward's; format alone raises the format by 30 points
+and the interval of the pass rate contains 0 in each run; stopping imitation early makes completions longer and the verdict
+`not shown`; without worked traces the support gate refuses; a limit below what an answer takes is named by
+rule H3."""
 
 
 def _change(runs: Sequence[Arm], name: str, show: Any) -> str:
