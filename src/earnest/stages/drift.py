@@ -5,13 +5,13 @@ Each is put to every model in the same form, so that models can be compared item
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from earnest.component import DataPath, build, plug
+from earnest.component import BuildContext, DataPath, KeyedConfigError, build, plug, validate
 from earnest.data.choices import Choice, Format, read_choices
 from earnest.data.documents import read_documents
 from earnest.data.select import subset
@@ -73,8 +73,12 @@ class ChoiceDrift(_Drift):
     def headline(self) -> Literal["acc", "acc_norm"]:
         return self.metric or ("acc" if self.format == "mmlu" else "acc_norm")
 
+    @property
+    def file(self) -> Path:
+        return Path(self.choices)
+
     def read(self) -> list[Choice]:
-        return subset(read_choices(Path(self.choices), self.format), self.items)
+        return subset(read_choices(self.file, self.format), self.items)
 
     def measure(self, policy: Policy, folder: Path) -> dict[str, float]:
         """Accuracy, and the number of items whose context was cut if there are any; the rows are written to `folder`."""
@@ -98,8 +102,12 @@ class TextDrift(_Drift):
     max_chars: int = Field(1000, gt=0)
     """Characters of each that are read; the rest is left out."""
 
+    @property
+    def file(self) -> Path:
+        return Path(self.text)
+
     def read(self) -> list[str]:
-        return [text[: self.max_chars] for text in read_documents(Path(self.text))[: self.documents]]
+        return [text[: self.max_chars] for text in read_documents(self.file)[: self.documents]]
 
     def measure(self, policy: Policy, folder: Path) -> dict[str, float]:
         """Bits per byte; the rows are written to `folder`."""
@@ -109,6 +117,31 @@ class TextDrift(_Drift):
 
     def describe(self) -> dict[str, Json]:
         return {"name": self.name, "chance": None, "metric": "bits_per_byte", "max_chars": self.max_chars}
+
+
+KINDS: Mapping[str, type[_Drift]] = {"task": SkillDrift, "choices": ChoiceDrift, "text": TextDrift}
+"""The key that says what is asked -> the settings it comes with."""
+
+
+def _by_key(value: Any, info: ValidationInfo) -> Any:
+    """Mappings to the settings their key asks for, so that an error names the item and its nearest key."""
+    if not isinstance(value, list | tuple):
+        return value
+    context = info.context if isinstance(info.context, BuildContext) else BuildContext()
+    found: list[Any] = []
+    for place, item in enumerate(value):
+        path = (*context.path, info.field_name or "drift", place)
+        if not isinstance(item, Mapping):
+            found.append(item)
+            continue
+        kinds = [kind for key, kind in KINDS.items() if key in item]
+        if len(kinds) != 1:
+            raise KeyedConfigError("what should be measured?", path, remedy=f"one of the keys {', '.join(KINDS)}")
+        found.append(validate(kinds[0], item, BuildContext(context.base_dir, path)))
+    return tuple(found)
+
+
+DriftItems: TypeAlias = Annotated[tuple[SkillDrift | ChoiceDrift | TextDrift, ...], BeforeValidator(_by_key)]
 
 
 def _write(path: Path, rows: Sequence[Answered] | Sequence[Document]) -> None:

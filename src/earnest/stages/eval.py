@@ -24,7 +24,7 @@ from earnest.models.base import Policy
 from earnest.runlog import write_json
 from earnest.seeding import derive
 from earnest.stages.base import BASE, Context, Outcome, Stage
-from earnest.stages.drift import ChoiceDrift, SkillDrift, TextDrift
+from earnest.stages.drift import DriftItems, SkillDrift
 from earnest.stages.training import roller
 from earnest.tasks.base import Task
 from earnest.types import Json, Problem, Split
@@ -52,12 +52,11 @@ class Eval(Stage):
     """Ids of the policies to evaluate; by default the base and every stage that made one."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Share of completions on which the grader may fail; above it there are no numbers to report."""
-    drift: tuple[SkillDrift | ChoiceDrift | TextDrift, ...] = ()
+    drift: DriftItems = ()
     """What the base could do before: measured again on every model."""
 
     def files(self) -> tuple[Path, ...]:
-        choices = [Path(item.choices) for item in self.drift if isinstance(item, ChoiceDrift)]
-        return (*choices, *(Path(item.text) for item in self.drift if isinstance(item, TextDrift)))
+        return tuple(item.file for item in self.drift if not isinstance(item, SkillDrift))
 
     def check(self, policies: frozenset[str]) -> None:
         for model in self.models or ():
