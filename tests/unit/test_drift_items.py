@@ -36,7 +36,7 @@ def test_the_key_says_what_is_asked(folder: Path) -> None:
     found = stage(folder, QUIZ, {"name": "text", "text": "text.txt"}, {"name": "skill", "task": "skills"})
     assert [type(item) for item in found.drift] == [ChoiceDrift, TextDrift, SkillDrift]
     assert found.files() == (folder / "quiz.jsonl", folder / "text.txt")
-    again = build("stage", found.model_dump(), BuildContext(folder))
+    again = build("stage", found.model_dump(mode="json", by_alias=True), BuildContext(folder))
     assert again == found, "what a run has written down reads back as what it was"
 
 
