@@ -27,7 +27,7 @@ def test_hellaswag(tmp_path: Path) -> None:
     endings = [" runs [step] home. ", "sits  down.", "[substeps] Sings.", "flies [title] Up."]
     row = {
         "activity_label": "Sumo",
-        "ctx_a": "[header] Two men meet.",
+        "ctx_a": "[header] Two men [both] meet.",
         "ctx_b": "the First man",
         "endings": endings,
         "label": "3",

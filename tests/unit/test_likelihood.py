@@ -20,12 +20,13 @@ from earnest.models.base import Policy
 from policies import module_of, policy_of
 
 VOCABULARY, CONTEXT, EOS = 260, 64, 257
+LONG = "".join(chr(97 + i * i % 26) for i in range(100))
 ITEMS = [
     Choice("0", "the cat sat", ("on it", "on", "under the table"), 0),
     Choice("1", "7 x 8 =", ("56", "54"), 0),
     Choice("2", "", ("a", "café", "日本"), 2),
     Choice("3", "the dog ran", ("far", "off"), 1),
-    Choice("4", "x" * 100, ("long", "longer still"), 1),
+    Choice("4", LONG, ("long", "longer still"), 1),
 ]
 
 
@@ -106,9 +107,9 @@ def test_what_does_not_fit_is_left_out_at_the_left_and_counted(policy: Policy) -
     (found,) = scores(policy, ITEMS[4])
     short, long = (f" {choice}".encode() for choice in ITEMS[4].choices)
     assert found.cut == 100 + len(long) - CONTEXT - 1
-    expected = [read_off(policy, b"x" * (CONTEXT + 1 - len(end)), end) for end in (short, long)]
+    expected = [read_off(policy, LONG[len(end) - CONTEXT - 1 :].encode(), end) for end in (short, long)]
     assert found.logps == pytest.approx(expected, rel=1e-5)
-    (fits,) = scores(policy, Choice("0", "x" * (CONTEXT + 1 - len(long)), ITEMS[4].choices, 0))
+    (fits,) = scores(policy, Choice("0", LONG[len(long) - CONTEXT - 1 :], ITEMS[4].choices, 0))
     assert fits.cut == 0 and fits.logps[1] == pytest.approx(found.logps[1], rel=1e-5)
 
 
