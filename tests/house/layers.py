@@ -16,10 +16,10 @@ PACKAGE = "earnest"
 LAYERS = (
     ("types", "errors", "seeding", "component", "runlog", "recipe"),
     ("functional",),
-    ("prompts", "verifiers", "models", "engines", "algorithms"),
+    ("prompts", "verifiers", "models", "engines", "algorithms", "trackers"),
     ("tasks", "sampling"),
     ("data",),
-    ("gates",),
+    ("gates", "follow"),
     ("train", "evaluate"),
     ("stages",),
     ("api",),
