@@ -11,6 +11,7 @@ Not here: whole runs as values (`evaluate/load.py`), and any number made from th
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 Row: TypeAlias = Mapping[str, Any]
+Stamp: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,24 @@ class News:
 class Log:
     """One JSONL file, read to the end of its last whole line.
 
-    per_step: give the first so many lines of each `step`. tail: begin so many bytes before the end of what is there.
+    per_step: give the first so many lines of each `step`. tail: of what is new, give the lines in the last so many bytes.
     """
 
     def __init__(self, path: Path, *, per_step: int | None = None, tail: int | None = None) -> None:
         self.path, self.per_step, self.tail = path, per_step, tail
         self.step: Any = None
         self.taken = 0  # lines of that step
+        self.stamp: Stamp | None = None
         self.position = 0
         self.last = b""
         self.checksums: list[int] = []
 
     def look(self) -> Lines:
         """The lines that are new, and how many of the old ones still stand."""
+        stamp = _stamp(self.path)
+        if stamp is not None and stamp == self.stamp:
+            return Lines(len(self.checksums), ())
+        self.stamp = stamp
         try:
             with self.path.open("rb") as file:
                 kept = len(self.checksums) if self._continues(file) else self._rewind(file)
@@ -83,17 +90,14 @@ class Log:
 
     def _continues(self, file: IO[bytes]) -> bool:
         """Whether the file still has, in its place, the last line that was read. Leaves it open behind that line."""
-        if not self.checksums:
-            return self._skip_to_tail(file)
         file.seek(self.position - len(self.last))
         return file.read(len(self.last)) == self.last
 
     def _rewind(self, file: IO[bytes]) -> int:
         """Go to the first line that is not as it was, and count those before it."""
         file.seek(0)
-        if self.tail is not None:
+        if self.tail is not None:  # it does not know every line
             self._forget(0)
-            self._skip_to_tail(file)
             return 0
         old, self.position = self.checksums, 0
         for kept, checksum in enumerate(old):
@@ -111,15 +115,11 @@ class Log:
         if not kept:
             self.position, self.last = 0, b""
 
-    def _skip_to_tail(self, file: IO[bytes]) -> bool:
-        size = file.seek(0, 2)
-        self.position = 0 if self.tail is None else max(0, size - self.tail)
-        file.seek(self.position)
-        if self.position:
-            self.position += len(file.readline())
-        return True
-
     def _read(self, file: IO[bytes]) -> Iterator[Row]:
+        if self.tail is not None and (start := os.fstat(file.fileno()).st_size - self.tail) > self.position:
+            file.seek(start)
+            self.last = file.readline()  # the rest of a line
+            self.position = start + len(self.last)
         for line in file:
             if not line.endswith(b"\n"):
                 return  # half written
@@ -136,19 +136,20 @@ class Log:
 class Follower:
     """Follows one run.
 
-    Rollouts can be many and large. per_step: the first so many of each step; tail: those in the last so many bytes that are there
-    when the file is first seen, and all that come later.
+    Rollouts can be many and large. per_step: give the first so many of each step; tail: give those in the last so many bytes
+    of what is new in a look.
     """
 
     def __init__(self, run: Path, *, per_step: int | None = None, tail: int | None = None) -> None:
         self.run, self.per_step, self.tail = run, per_step, tail
         self.logs: dict[Path, Log] = {}
+        self.notes: dict[Path, tuple[Stamp, Row]] = {}
 
     def look(self) -> News:
         """Everything that is new since the last look."""
-        info = _json(self.run / "run.json")
+        info = self._json(self.run / "run.json")
         ids = info.get("stages")
-        notes = {stage: _json(self.run / stage / "stage.json") for stage in (ids if isinstance(ids, list) else [])}
+        notes = {stage: self._json(self.run / stage / "stage.json") for stage in (ids if isinstance(ids, list) else [])}
         return News(info, tuple(self._stage(stage, note) for stage, note in notes.items() if note))
 
     def _stage(self, stage: str, note: Row) -> StageNews:
@@ -157,6 +158,19 @@ class Follower:
         metrics, events = self._log(folder / "metrics.jsonl").look(), self._log(folder / "events.jsonl").look()
         rollouts = self._log(folder / "rollouts" / "rollouts.jsonl", per_step=self.per_step, tail=self.tail).look()
         return StageNews(id=stage, note=note, metrics=metrics, events=events, rollouts=rollouts)
+
+    def _json(self, path: Path) -> Row:
+        """A JSON file, read again when it was replaced. Empty where there is none."""
+        stamp = _stamp(path)
+        if stamp is None:
+            return {}
+        known = self.notes.get(path)
+        if known is None or known[0] != stamp:
+            try:
+                known = self.notes[path] = stamp, _row(path.read_bytes())
+            except FileNotFoundError:  # taken away in between
+                return {}
+        return known[1]
 
     def _log(self, path: Path, *, per_step: int | None = None, tail: int | None = None) -> Log:
         return self.logs.setdefault(path, Log(path, per_step=per_step, tail=tail))
@@ -171,8 +185,10 @@ def _row(line: bytes) -> Row:
     return value if isinstance(value, dict) else {}
 
 
-def _json(path: Path) -> Row:
+def _stamp(path: Path) -> Stamp | None:
+    """Changes whenever the file does; None where there is none."""
     try:
-        return _row(path.read_bytes())
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

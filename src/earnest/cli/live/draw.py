@@ -15,7 +15,7 @@ from itertools import pairwise
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from earnest.cli.live.state import WINDOW, RunState, Sentence, StageState
+from earnest.cli.live.state import RunState, Sentence, StageState
 from earnest.evaluate.text import interval, number, points, seconds, visible
 
 MARGIN = 1
@@ -111,13 +111,12 @@ class Picture:
 
     def _reinforcement(self, stage: StageState) -> list[Line]:
         found = stage.solved()
-        steps = f"last {min(WINDOW, len(stage.rows))} steps"
         items = []
         if found is not None:
             rate = Text.assemble(
                 ("pass rate ", "dim"), (f"{points(found.value)} %", "bold"), f" {interval(found.ci95)}"
             )
-            about = f"{found.n:,} rollouts of {found.distinct:,} train problems, {steps}"
+            about = f"{found.n:,} rollouts of {found.distinct:,} train problems, last {stage.steps_tried()} steps"
             items = [rate, Text(about, style="dim")]
         items.append(self._spark(stage.series("pass_rate"), 0.0, 1.0))
         lines = self._flow(items, rank=0)
@@ -161,7 +160,7 @@ class Picture:
         measured = [row for row in stage.rows if isinstance(row.get("dev/worked_accuracy"), (int, float))]
         if measured:
             last, goal = measured[-1], (stage.config.get("until") or {}).get("worked_accuracy")
-            accuracy = _value("dev accuracy once it works things out", f"{points(last['dev/worked_accuracy'])} %")
+            accuracy = _value("worked dev pass rate", f"{points(last['dev/worked_accuracy'])} %")
             accuracy.append(f" at step {last['step']}" + (f", goal {points(goal)} %" if goal else ""), style="dim")
             lines += self._flow([accuracy, self._spark(stage.series("dev/worked_accuracy"), 0.0, 1.0)], rank=0)
         return lines
@@ -197,7 +196,7 @@ class Picture:
             took = "cached" if stage.id in run.cached else seconds(stage.spent(now))
             done.append(Text.assemble((f"{stage.id} ", ""), (took, "dim")))
         items = [Text("done", style="dim"), *done] if done else []
-        items += [_value("to come", ", ".join(run.to_come))] if run.to_come else []
+        items += [_value("then", ", ".join(run.to_come))] if run.to_come else []
         return self._flow(items, rank=3, gap=2)
 
     def _flow(self, items: Sequence[Text], *, rank: int, gap: int = 3) -> list[Line]:

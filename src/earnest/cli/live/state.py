@@ -18,6 +18,14 @@ WINDOW = 10
 """Steps that a rate is made of."""
 TEXT = 2000
 """Characters kept of a completion: its end."""
+SHOWN = frozenset(
+    {
+        "step", "pass_rate", "reward", "groups/live", "completions/clipped_ratio", "completions/mean_length",
+        "sampler/entropy", "grad_norm", "loss", "dev/worked_accuracy", "time/step", "time/generate", "time/grade",
+        "time/train",
+    }
+)  # fmt: skip
+"""Metrics that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,10 @@ class StageState:
         found = [value for row in self.rows[-steps:] if isinstance(value := row.get(metric), (int, float))]
         return fmean(found) if found else None
 
+    def steps_tried(self) -> int:
+        """How many steps the rollouts are from: not all of them where rollouts come faster than they can be read."""
+        return len({one.step for one in self.tries})
+
     def solved(self) -> Rate | None:
         """Pass rate of the last steps' rollouts, clustered by problem; None without a graded one."""
         by_problem: dict[str, list[bool]] = {}
@@ -97,7 +109,8 @@ class StageState:
 
     def tokens_per_second(self) -> float | None:
         """Generated tokens by the time spent generating."""
-        seconds, tokens = self.mean("time/generate", 1), sum(t.tokens for t in self.tries if t.step == self.step)
+        seconds, last = self.mean("time/generate", 1), self.step
+        tokens = sum(one.tokens for one in self.tries if one.step == last)
         return tokens / seconds if seconds and tokens else None
 
     def last_group(self) -> Sequence[Try]:
@@ -121,7 +134,9 @@ class StageState:
         if self.status == "running" and self.begun is None:
             self.begun = now
         taken_back = news.metrics.kept < len(self.rows)
-        self.rows[news.metrics.kept :] = news.metrics.rows
+        self.rows[news.metrics.kept :] = [
+            {name: row.get(name) for name in SHOWN & row.keys()} for row in news.metrics.rows
+        ]
         if taken_back:
             self.tries = deque(one for one in self.tries if one.step <= self.step)
         for event in news.events.rows:
@@ -178,7 +193,9 @@ class RunState:
 
 def _tries(rows: Iterable[Row]) -> Iterable[Try]:
     for row in rows:
-        problem: Any = row.get("problem") or {}
+        problem: Any = row.get("problem")
+        if not isinstance(problem, dict):
+            continue
         prompt = problem.get("prompt")
         question = prompt if isinstance(prompt, str) else str((prompt or [{}])[-1].get("content"))
         yield Try(

@@ -1,7 +1,8 @@
 """The live view on a terminal: one region that is drawn over while a run goes, and the plain lines above it.
 
-It looks at the run directory twice a second in a thread of its own. Whatever goes wrong in it is logged, and the run goes on with
-plain lines. A stage's progress lines are not printed while the region shows the same: the last stays behind when the stage ends.
+It looks at the run directory twice a second, in a thread of its own. Whatever goes wrong in it is logged, and the run goes on
+with plain lines. A stage's progress lines are not printed while the region shows the same; the last one stays behind when the
+stage ends.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from earnest.cli.live.state import RunState
 from earnest.follow.reader import Follower
 
 EVERY = 0.5
-"""Seconds between looks."""
-TAIL = 4 << 20
-"""Bytes of rollouts that are read of what an earlier attempt left."""
-PROGRESS = re.compile(r"\[(?P<stage>[^\]]+)\] step \d+/\d+ ")
+"""Seconds between looks, at least."""
+SHARE = 0.01
+"""Of the time goes into looking and drawing, at most: training waits for it, as one interpreter runs one thread at a time."""
+TAIL = 2 << 20
+"""Bytes of rollouts that are read in a look; where more has come, its end."""
+PROGRESS = re.compile(r"\[(?P<stage>[^\]]+)\] step (?P<step>\d+)/(?P<steps>\d+) ")
 
 
 class LiveTerminal:
@@ -91,21 +94,26 @@ class View:
         if self.broken:
             return False
         found = PROGRESS.match(text)
-        if found:
+        if found and found["step"] != found["steps"]:
             with self.lock:
                 self.pending = found["stage"], text
             return True
+        if found:  # the stage's last: it takes the place of the one that waits
+            self.pending = None
         if self.pending is not None and not text.startswith(f"[{self.pending[0]}]"):
             self._print_pending()
         self._print(text)
         return True
 
     def _go(self) -> None:
-        while not self.over.wait(EVERY) and not self.broken:
+        pause = 0.0
+        while not self.over.wait(pause) and not self.broken:
+            begun = time.thread_time()
             try:
                 self._look()
             except Exception as error:  # a spectator must not end what it looks at
                 self._break(error)
+            pause = max(EVERY, (time.thread_time() - begun) / SHARE)
 
     def _look(self) -> None:
         now = time.monotonic()
