@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 from rich.console import Console
 
 from earnest.cli import say
@@ -56,7 +55,7 @@ def news(
     return StageNews(
         id=stage, note={"status": "running", "config": config, "wall_s": 0.0, **(note or {})},
         metrics=Lines(kept, tuple(metrics or ())), events=Lines(0, tuple(events or ())),
-        rollouts=Lines(0, tuple(rollouts or ())),
+        rollouts=Lines(kept, tuple(rollouts or ())),
     )  # fmt: skip
 
 
@@ -175,6 +174,13 @@ def test_steps_that_a_resume_took_back_are_forgotten() -> None:
     assert [(t.step, t.correct) for t in stage.tries][-2:] == [(5, True), (6, False)]
 
 
+def test_rollouts_that_are_read_anew_are_counted_once() -> None:
+    state = seen(news(metrics=[row(1), row(2)], rollouts=[*tries(1, True), *tries(2, False)]))
+    anew = dataclasses.replace(news(kept=2), rollouts=Lines(0, tuple([*tries(1, True), *tries(2, False)])))
+    state.see(News(INFO, (anew,)), 1.0)
+    assert [(t.step, t.correct) for t in state.stages["rl"].tries] == [(1, True), (2, False)]
+
+
 def test_the_pass_rate_is_of_the_last_steps_only() -> None:
     old = [t for s in range(1, 11) for t in tries(s, True, True)]
     new = [t for s in range(11, 21) for t in tries(s, False, False)]
@@ -256,8 +262,15 @@ stages:
   - report
 """
 PROGRAM = "import earnest.train.loop as loop{patch}\nfrom earnest.cli.main import main\nmain()"
-SLOW = "\nimport time\nupdate = loop.update\nloop.update = lambda *a: (time.sleep(0.03), update(*a))[1]"
-INTERRUPT = "\nimport os, signal\nfrom itertools import count\ncalls, update = count(1), loop.update\nloop.update = lambda *a: (next(calls) == 38 and os.kill(os.getpid(), signal.SIGINT), update(*a))[1]"
+SLOW = """
+import time
+step = loop._step
+loop._step = lambda *a: (time.sleep(0.03), step(*a))[1]"""
+INTERRUPT = """
+import os, signal
+from itertools import count
+calls, step = count(1), loop._step
+loop._step = lambda *a: (next(calls) == 38 and os.kill(os.getpid(), signal.SIGINT), step(*a))[1]"""
 
 
 def on_a_terminal(
@@ -284,6 +297,10 @@ def on_a_terminal(
         said += chunk
     os.close(master)
     return process.wait(60), said.decode(errors="replace")
+
+
+def bare(said: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
 
 
 def same_but_for_the_clock(one: Path, other: Path) -> bool:
@@ -316,14 +333,13 @@ def test_on_a_terminal_it_is_drawn_leaves_plain_lines_and_changes_nothing(plain:
     run = tmp_path / "run"
     code, said = on_a_terminal("run", str(tmp_path / "recipe.yaml"), "--run-dir", str(run), "--no-color", patch=SLOW)
     assert code in (0, 3), said
-    assert "── rl ─" in said and "pass rate" in said and "\x1b[?25h" in said, "the cursor is back"
+    assert "\x1b[?25h" in said, "the cursor is back"
     assert not re.search(r"\x1b\[[0-9;]*3[0-9][;m]", said), "no colour"
+    said = bare(said)
+    assert "── rl ─" in said and "pass rate" in said
     assert "[sft] step 30/30" in said and "[rl] step 40/40" in said
     assert "[rl] step 20/40" not in said, "the region shows those"
-    assert (
-        said.rstrip().splitlines()[-1].startswith(("learned", "not shown", "regressed", "no signal", "The", "this"))
-        or "report   " in said
-    )
+    assert said.rstrip().splitlines()[-1].startswith("no signal: "), "the end is as it always was"
     assert same_but_for_the_clock(run, plain)
 
 
@@ -335,5 +351,5 @@ def test_interrupted_on_a_terminal_and_resumed_it_is_the_same_run(plain: Path, t
     assert "stopping after this step" in said and "Traceback" not in said
     code, said = on_a_terminal("resume", str(run), env={"PYTHONIOENCODING": "ascii"}, patch=SLOW)
     assert code in (0, 3) and "[rl] continued from step" in said, said
-    assert "-- rl -" in said or ".. rl ." in said, "a terminal without Unicode"
+    assert ".. rl . run ..." in bare(said), "a terminal without Unicode"
     assert same_but_for_the_clock(run, plain)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,5 +81,5 @@ def _speakers() -> Iterator[tuple[logging.Logger, logging.Handler]]:
     for logger in list(logging.root.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):
             for handler in list(logger.handlers):
-                if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stderr, sys.stdout):
+                if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                     yield logger, handler

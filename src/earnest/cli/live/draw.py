@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from earnest.cli.live.state import RunState, Sentence, StageState
-from earnest.evaluate.text import interval, number, points, seconds, visible
+from earnest.evaluate.text import MINUS, NONE, interval, number, points, seconds, visible
 
 MARGIN = 1
 """Columns left free: a character that a terminal draws wider than it should does not wrap the line."""
@@ -38,6 +38,7 @@ class Glyphs:
 
 UNICODE = Glyphs("▁▂▃▄▅▆▇█", "━", "─", "✓", "✗", "?", "⚠", "…")
 ASCII = Glyphs("_.-=+*#@", "#", ".", "+", "-", "?", "!", "...")
+TO_ASCII = str.maketrans({NONE: "-", MINUS: "-"})
 STYLES = {"info": "cyan", "warning": "yellow", "error": "bold red"}
 
 
@@ -81,6 +82,8 @@ class Picture:
             del kept[worst]
         for line in kept:
             line.text.no_wrap = True
+            if self.glyphs is ASCII:
+                line.text.plain = line.text.plain.translate(TO_ASCII)
             line.text.truncate(self.width, overflow="crop")
         return [line.text for line in kept]
 

@@ -133,12 +133,12 @@ class StageState:
         self.note = news.note
         if self.status == "running" and self.begun is None:
             self.begun = now
-        taken_back = news.metrics.kept < len(self.rows)
-        self.rows[news.metrics.kept :] = [
-            {name: row.get(name) for name in SHOWN & row.keys()} for row in news.metrics.rows
-        ]
-        if taken_back:
+        if news.metrics.kept < len(self.rows):
+            del self.rows[news.metrics.kept :]
             self.tries = deque(one for one in self.tries if one.step <= self.step)
+        if news.rollouts.kept == 0:  # read anew
+            self.tries.clear()
+        self.rows += [{name: row.get(name) for name in SHOWN & row.keys()} for row in news.metrics.rows]
         for event in news.events.rows:
             self._event(event)
         self.tries.extend(_tries(news.rollouts.rows))

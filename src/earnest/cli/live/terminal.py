@@ -131,7 +131,8 @@ class View:
             self._print(line[1])
 
     def _print(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True)
+        shown = text if self.glyphs is UNICODE else text.encode("ascii", "backslashreplace").decode()
+        self.console.print(Text(shown), soft_wrap=True)
 
     def _break(self, error: Exception) -> None:
         self.broken = True
