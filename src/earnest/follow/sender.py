@@ -115,7 +115,7 @@ class Sender:
                 session.log(stage, step, dict(_numbers(row)))
                 records = self.waiting.pop((stage, step), None)
                 if records:
-                    session.rollouts(stage, step, [from_json(record) for record in records])
+                    session.rollouts(stage, step, [from_json(_sound(record)) for record in records])
                 before, self.sent = step, self.sent + 1
         except Exception:
             self.ledger.steps[stage] = before
@@ -126,7 +126,7 @@ class Sender:
         level = _alarming(event)
         if level is None:
             return
-        step, text = _step(event), str(event.get("message") or event.get("event"))
+        step, text = _step(event), _sound(str(event.get("message") or event.get("event")))
         mark = digest(stage, str(step), text)[:12]
         if mark in self.ledger.alerts:
             return
@@ -177,6 +177,15 @@ def _numbers(row: Row) -> Iterator[tuple[str, float]]:
 def _step(row: Row) -> int:
     step = row.get("step")
     return step if isinstance(step, int) else 0
+
+
+def _sound(value: Any) -> Any:
+    """Text that can be written as UTF-8: a model's may have halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {name: _sound(inner) for name, inner in value.items()}
+    return [_sound(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _alarming(event: Row) -> Level | None:

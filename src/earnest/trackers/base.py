@@ -35,7 +35,8 @@ class TrackedRun:
 class TrackerSession(ABC):
     """One run at one tracker. Whatever it raises ends the session, with a warning, and nothing else.
 
-    A run that is continued opens a session again, for the same run id. No step of a stage is sent twice.
+    A run that is continued opens a session again, for the same run id. No step of a stage is sent twice. Texts are a model's: any
+    character that UTF-8 can hold.
     """
 
     @abstractmethod
