@@ -205,7 +205,7 @@ def test_progress_lines_are_recognised_as_the_loop_writes_them() -> None:
 
 
 class Broken(View):
-    def _look(self) -> None:
+    def _look(self, now: float) -> None:
         raise ZeroDivisionError("no picture today")
 
 

@@ -17,7 +17,7 @@ from earnest import api
 from earnest.component import names
 from earnest.errors import ConfigError, MissingDependency, TrackerFailed
 from earnest.follow import helper
-from recorder import recorded
+from recorder import Recorder, recorded
 
 RECORDER = Path(__file__).parents[1] / "recorder.py"
 RECIPE = """
@@ -109,6 +109,23 @@ def test_a_tracker_that_hangs_does_not_keep_a_run_from_ending(tmp_path: Path, mo
     monkeypatch.setattr(helper, "PATIENCE", 2.0)
     result, said = go(write(tmp_path, ours(tmp_path, hang=True)))
     assert result.status == "done" and "given up after 2 s" in said[-1]
+
+
+@pytest.mark.parametrize(("starts", "told"), [(True, "ended early, see"), (False, "nothing is sent: no process today")])
+def test_a_helper_that_cannot_work_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: bool, told: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no process today")
+
+    if starts:
+        monkeypatch.setattr(helper, "__name__", "no.such.module")
+    else:
+        monkeypatch.setattr(helper.subprocess, "Popen", fail)
+    said: list[str] = []
+    with helper.tracked(tmp_path, [Recorder(into="x")], tmp_path, said.append):
+        said.append("the run")
+    assert len(said) == 2 and any(told in line for line in said), said
 
 
 def test_a_killed_run_is_finished_at_the_tracker_and_goes_on_there(tmp_path: Path) -> None:

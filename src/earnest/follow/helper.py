@@ -32,6 +32,8 @@ EVERY = 1.0
 """Seconds between looks."""
 PATIENCE = 120.0
 """Seconds that a run waits, at its end, for trackers to take the last of it."""
+TRACKER_FAILED = 3
+"""Exit code of the process when a tracker did; it has said so."""
 
 
 @contextmanager
@@ -40,7 +42,12 @@ def tracked(run: Path, trackers: Sequence[Tracker], base_dir: Path, echo: Callab
     if not trackers:
         yield
         return
-    helper = Helper(run, trackers, base_dir, echo)
+    try:
+        helper = Helper(run, trackers, base_dir, echo)
+    except OSError as error:  # no process, no log file: no reason not to train
+        echo(f"[track] nothing is sent: {error}. Later: earnest track {run}")
+        yield
+        return
     try:
         yield
     except KeyboardInterrupt:
@@ -53,7 +60,7 @@ def tracked(run: Path, trackers: Sequence[Tracker], base_dir: Path, echo: Callab
 
 
 class Helper:
-    """The process, seen from the run. Nothing it does or fails to do raises here."""
+    """The process, seen from the run. Once it has begun, nothing it does or fails to do raises here."""
 
     def __init__(self, run: Path, trackers: Sequence[Tracker], base_dir: Path, echo: Callable[[str], None]) -> None:
         self.run, self.echo = run, echo
@@ -79,11 +86,14 @@ class Helper:
         cast("IO[str]", self.process.stdin).close()
 
     def finish(self) -> int | None:
-        """Let it send the rest. Returns its exit code: 1 if a tracker failed, None if it was not done in time."""
+        """Let it send the rest. Returns its exit code, None if it was not done in time. Whatever went wrong has been said."""
         self.leave()
         try:
             code = self.process.wait(PATIENCE)
             self.listener.join(PATIENCE)
+            if code not in (0, TRACKER_FAILED):
+                log = self.run / "logs" / "trackers.log"
+                self.echo(f"[track] ended early, see {log}. Later: earnest track {self.run}")
             return code
         except subprocess.TimeoutExpired:
             self.process.kill()
@@ -96,7 +106,7 @@ class Helper:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """What the process does. Returns 1 if a tracker failed."""
+    """What the process does. Returns its exit code."""
     run, base_dir, specs = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
     terminal = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)  # what trackers print goes where their warnings go
@@ -113,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"{sender.tracker.name}: {sender.sent} steps sent")
     if warned:
         say(f"{len(warned)} warnings of trackers, see {run / 'logs' / 'trackers.log'}")
-    return int(any(sender.failed is not None for sender in senders))
+    return TRACKER_FAILED if any(sender.failed is not None for sender in senders) else 0
 
 
 def follow(

@@ -137,7 +137,7 @@ class Follower:
     """Follows one run.
 
     Rollouts can be many and large. per_step: give the first so many of each step; tail: give those in the last so many bytes
-    of what is new in a look.
+    of what is new in a look, which may be another number every time.
     """
 
     def __init__(self, run: Path, *, per_step: int | None = None, tail: int | None = None) -> None:
@@ -156,7 +156,9 @@ class Follower:
         folder = self.run / stage
         # The loop appends a step's rollouts before its metrics: read in the other order, a step that is there is there whole.
         metrics, events = self._log(folder / "metrics.jsonl").look(), self._log(folder / "events.jsonl").look()
-        rollouts = self._log(folder / "rollouts" / "rollouts.jsonl", per_step=self.per_step, tail=self.tail).look()
+        log = self._log(folder / "rollouts" / "rollouts.jsonl", per_step=self.per_step)
+        log.tail = self.tail
+        rollouts = log.look()
         return StageNews(id=stage, note=note, metrics=metrics, events=events, rollouts=rollouts)
 
     def _json(self, path: Path) -> Row:
@@ -172,8 +174,8 @@ class Follower:
                 return {}
         return known[1]
 
-    def _log(self, path: Path, *, per_step: int | None = None, tail: int | None = None) -> Log:
-        return self.logs.setdefault(path, Log(path, per_step=per_step, tail=tail))
+    def _log(self, path: Path, *, per_step: int | None = None) -> Log:
+        return self.logs.setdefault(path, Log(path, per_step=per_step))
 
 
 def _row(line: bytes) -> Row:

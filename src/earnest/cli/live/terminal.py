@@ -1,8 +1,8 @@
 """The live view on a terminal: one region that is drawn over while a run goes, and the plain lines above it.
 
-It looks at the run directory twice a second, in a thread of its own. Whatever goes wrong in it is logged, and the run goes on
-with plain lines. A stage's progress lines are not printed while the region shows the same; the last one stays behind when the
-stage ends.
+It looks at the run directory, twice a second at most, in a thread of its own. Whatever goes wrong in it is logged, and the run
+goes on with plain lines. A stage's progress lines are not printed while the region shows the same; the last one stays behind when
+the stage ends.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from earnest.follow.reader import Follower
 EVERY = 0.5
 """Seconds between looks, at least."""
 SHARE = 0.01
-"""Of the time goes into looking and drawing, at most: training waits for it, as one interpreter runs one thread at a time."""
-TAIL = 2 << 20
-"""Bytes of rollouts that are read in a look; where more has come, its end."""
+"""Of the time that reading may take, and drawing as well: one interpreter runs one thread at a time, so training waits for it."""
+FLOOR, PER_SECOND = 1 << 20, 1 << 19
+"""Bytes of new rollouts that are read in a look: so many, and more for every second in which none came. The newest ones."""
 PROGRESS = re.compile(r"\[(?P<stage>[^\]]+)\] step (?P<step>\d+)/(?P<steps>\d+) ")
 
 
@@ -65,13 +65,14 @@ class View:
 
     def __init__(self, run: Path, console: Console) -> None:
         self.console = console
-        self.follower, self.state = Follower(run, tail=TAIL), RunState()
+        self.follower, self.state = Follower(run, tail=FLOOR), RunState()
         self.live = Live(console=console, auto_refresh=False, transient=True)
         self.glyphs = UNICODE if _can_show(console) else ASCII
         self.pending: tuple[str, str] | None = None  # stage and line that the region stands for
         self.lock = threading.Lock()
         self.over = threading.Event()
         self.broken = False
+        self.fed = time.monotonic()  # when rollouts came last
         self.thread = threading.Thread(target=self._go, name="live view", daemon=True)
 
     def start(self) -> None:
@@ -106,20 +107,30 @@ class View:
         return True
 
     def _go(self) -> None:
-        pause = 0.0
+        pause, ready = 0.0, 0.0
         while not self.over.wait(pause) and not self.broken:
-            begun = time.thread_time()
+            begun = time.monotonic()
             try:
-                self._look()
+                if begun >= ready:
+                    self._look(begun)
+                    read = time.monotonic()
+                    ready = read + (read - begun) / SHARE
+                drawing = time.monotonic()
+                self._draw(drawing)
+                pause = max(EVERY, (time.monotonic() - drawing) / SHARE)
             except Exception as error:  # a spectator must not end what it looks at
                 self._break(error)
-            pause = max(EVERY, (time.thread_time() - begun) / SHARE)
 
-    def _look(self) -> None:
-        now = time.monotonic()
-        self.state.see(self.follower.look(), now)
+    def _look(self, now: float) -> None:
+        self.follower.tail = FLOOR + int(PER_SECOND * (now - self.fed))
+        news = self.follower.look()
+        if any(stage.rollouts.rows for stage in news.stages):
+            self.fed = now
+        self.state.see(news, now)
         if self.pending is not None and self.state.current is not self.state.stages.get(self.pending[0]):
             self._print_pending()
+
+    def _draw(self, now: float) -> None:
         size = self.console.size
         lines = Picture(size.width, size.height, self.glyphs).draw(self.state, now)
         self.live.update(Group(*lines), refresh=True)
