@@ -27,7 +27,7 @@ from earnest.follow.reader import Follower
 
 EVERY = 0.5
 """Seconds between looks, at least."""
-SHARE = 0.01
+SHARE = 0.008
 """Of the time that reading may take, and drawing as well: one interpreter runs one thread at a time, so training waits for it."""
 FLOOR, PER_SECOND = 1 << 20, 1 << 19
 """Bytes of new rollouts that are read in a look: so many, and more for every second in which none came. The newest ones."""
