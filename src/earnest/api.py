@@ -13,23 +13,27 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from earnest.component import Component, build, digest, names, parts, user_file
-from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, nearest
+from earnest.component import BuildContext, Component, build, digest, names, parts, user_file
+from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, TrackerFailed, nearest
+from earnest.follow.helper import tracked
 from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
+from earnest.trackers.base import Tracker
 from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
 
 if TYPE_CHECKING:
     from earnest.evaluate.audit import Audit
     from earnest.stages.inspection import Example, Inspection
+
+Watch: TypeAlias = Callable[[Path], AbstractContextManager[object]]
 
 PACKAGES = ("earnest", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
 
@@ -66,8 +70,11 @@ def run(
     allow: Sequence[str] = (),
     command: str = "",
     echo: Callable[[str], None] = print,
+    watch: Watch = nullcontext,
 ) -> RunResult:
     """Run a recipe from its first stage to its last, skipping what an earlier run in `runs` has done already.
+
+    watch: called with the run directory once there is one; the run goes on inside the context it returns.
 
     Raises ConfigError, DataError and MissingDependency before anything is computed; a gate's refusal is a result.
     """
@@ -75,17 +82,21 @@ def run(
 
     loaded = load(Path(recipe), sets, seed)
     check(loaded.recipe)
+    trackers = _trackers(loaded.recipe)
     _check_allowed(loaded.recipe, allow)
     folder = RunDir.create_at(run_dir) if run_dir is not None else _new_run(loaded, runs or Path("runs"))
     try:
         _write_header(folder, loaded, allow, command)
-        echo(f"run {folder.path}")
-        return _travel(folder, loaded, frozenset(allow), echo)
+        with watch(folder.path), tracked(folder.path, trackers, loaded.path.parent, echo):
+            echo(f"run {folder.path}")
+            return _travel(folder, loaded, frozenset(allow), echo)
     finally:
         folder.close()
 
 
-def resume(run_dir: Path, *, command: str = "", echo: Callable[[str], None] = print) -> RunResult:
+def resume(
+    run_dir: Path, *, command: str = "", echo: Callable[[str], None] = print, watch: Watch = nullcontext
+) -> RunResult:
     """Continue a run where it stopped: finished stages are kept, the unfinished one goes on from its last checkpoint.
 
     Raises RunDirError if the directory is no run, or if another process holds it.
@@ -100,11 +111,49 @@ def resume(run_dir: Path, *, command: str = "", echo: Callable[[str], None] = pr
             )
         text = launch.read_text(encoding="utf-8")
         loaded = read(text, Path(info["recipe"]), info["sets"], info["seed"])
+        trackers = _trackers(loaded.recipe)
         folder.update(status="running", resumed=[*info.get("resumed", []), {"time": now(), "command": command}])
-        echo(f"resume {folder.path}")
-        return _travel(folder, loaded, frozenset(info["allowed"]), echo)
+        with watch(folder.path), tracked(folder.path, trackers, loaded.path.parent, echo):
+            echo(f"resume {folder.path}")
+            return _travel(folder, loaded, frozenset(info["allowed"]), echo)
     finally:
         folder.close()
+
+
+def track(
+    run_dir: str | Path, *, to: Sequence[str | Mapping[str, Any]] = (), echo: Callable[[str], None] = print
+) -> tuple[str, ...]:
+    """Send what a finished or killed run has measured to trackers that have not got it yet. Returns their names.
+
+    to: trackers as in a recipe; one that the run's recipe names too has that recipe's settings, unless given some of
+    its own. By default those of the recipe. Raises TrackerFailed, RunDirError, ConfigError, MissingDependency.
+    """
+    from earnest.follow.helper import Helper
+
+    folder = RunDir.open(Path(run_dir))
+    try:
+        info, named = folder.info(), _recipe_trackers(folder)
+        specs = [named.get(spec, spec) if isinstance(spec, str) else spec for spec in to] or list(named.values())
+        if not specs:
+            raise ConfigError("no tracker is named", where=str(run_dir), remedy="earnest track RUN --to wandb")
+        base_dir = Path(info["recipe"]).parent if all(spec in named.values() for spec in specs) else Path.cwd()
+        trackers: list[Tracker] = [build("tracker", spec, BuildContext(base_dir)) for spec in specs]
+        for tracker in trackers:
+            tracker.check()
+        if Helper(folder.path, trackers, base_dir, echo).finish() != 0:
+            raise TrackerFailed(
+                "not everything was sent", where=str(folder.path / "logs" / "trackers.log"),
+                why="a tracker failed; the log has its error in full", remedy="the same command sends the rest",
+            )  # fmt: skip
+    finally:
+        folder.close()
+    return tuple(tracker.name for tracker in trackers)
+
+
+def _recipe_trackers(folder: RunDir) -> dict[str, Any]:
+    """What the run's recipe says of trackers, by name."""
+    file = folder.path / "config" / "resolved.json"
+    return {spec["name"]: spec for spec in (read_json(file).get("track", []) if file.is_file() else [])}
 
 
 def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -> list[Verdict]:
@@ -249,6 +298,14 @@ def _recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:
     return recipe
 
 
+def _trackers(recipe: Recipe) -> list[Tracker]:
+    """The recipe's trackers. Raises MissingDependency if one cannot work here."""
+    found = [part for part in recipe.track if isinstance(part, Tracker)]
+    for tracker in found:
+        tracker.check()
+    return found
+
+
 def _check_allowed(recipe: Recipe, allow: Sequence[str]) -> None:
     """Refuse the name of a gate that is neither shipped nor the recipe's own: it would override nothing."""
     own = {part.name for stage in (*recipe.gates, *recipe.stages) for part in parts(stage) if part.kind == "gate"}
@@ -267,7 +324,8 @@ def _write_header(folder: RunDir, loaded: LoadedRecipe, allow: Sequence[str], co
     write_bytes(folder.path / "config" / "launch.yaml", loaded.text.encode())
     write_json(folder.path / "config" / "resolved.json", resolved(recipe))
     write_json(folder.path / "config" / "provenance.json", dict(loaded.provenance))
-    for component in (recipe.model, recipe.task, recipe.prompt, recipe.engine, recipe.strategy, *recipe.stages):
+    shared = (recipe.model, recipe.task, recipe.prompt, recipe.engine, recipe.strategy)
+    for component in (*shared, *recipe.stages, *recipe.track):
         _copy_user_code(folder, component)
     if recipe.verifier is not None:
         _copy_user_code(folder, recipe.verifier)

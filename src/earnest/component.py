@@ -46,6 +46,7 @@ FOLDERS: dict[str, str] = {
     "strategy": "earnest.sampling",
     "algorithm": "earnest.algorithms",
     "gate": "earnest.gates",
+    "tracker": "earnest.trackers",
     "stage": "earnest.stages",
 }
 """Kind of plug-in -> the folder that is its registry."""

@@ -62,6 +62,12 @@ class MissingDependency(EarnestError):
     exit_code = 4
 
 
+class TrackerFailed(EarnestError):
+    """A tracker was asked for by a command of its own and did not take everything. Never raised while a run goes on."""
+
+    exit_code = 4
+
+
 class Interrupted(EarnestError):
     """Stopped on request, after a clean checkpoint."""
 

@@ -19,7 +19,7 @@ from earnest.component import BuildContext, Component, KeyedConfigError, as_mapp
 from earnest.errors import ConfigError, nearest
 
 KeyPath = tuple[str | int, ...]
-RESERVED = ("config", "data", "code", "logs", "report")
+RESERVED = ("config", "data", "code", "logs", "trackers", "report")
 """Folders of a run directory that no stage may be named after; the last belongs to the stage `report`."""
 
 
@@ -54,6 +54,8 @@ class Recipe(BaseModel):
     """auto: float32. Weights are trained as they are kept, and in bfloat16 small updates are rounded away."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; by default the machine's. Results are reproducible only for the same number."""
+    track: tuple[Annotated[Component, plug("tracker")], ...] = ()
+    """Where the run's numbers are sent besides its directory. No result depends on it."""
     stages: tuple[Any, ...] = Field(min_length=1)
     """The road, in order."""
 

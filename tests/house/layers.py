@@ -16,10 +16,10 @@ PACKAGE = "earnest"
 LAYERS = (
     ("types", "errors", "seeding", "component", "runlog", "recipe"),
     ("functional",),
-    ("prompts", "verifiers", "rewards", "models", "engines", "algorithms"),
+    ("prompts", "verifiers", "rewards", "models", "engines", "algorithms", "trackers"),
     ("tasks", "sampling"),
     ("data",),
-    ("gates",),
+    ("gates", "follow"),
     ("train", "evaluate"),
     ("stages",),
     ("api",),

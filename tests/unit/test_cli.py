@@ -87,7 +87,7 @@ def test_run_passes_everything_on(earnest: Any, backend: Any):
     ended = earnest(*typed.split())
     (args, options) = backend.calls[0]
     assert args == (Path("r.yaml"),)
-    assert options.pop("echo") is not None
+    assert callable(options.pop("echo")) and callable(options.pop("watch"))
     assert options == {
         "sets": ("rl.steps=80", "a.b=-1"), "seed": 3, "runs": Path("out"), "run_dir": Path("out/one"),
         "allow": ("support", "gold"), "command": f"earnest {typed}",

@@ -26,6 +26,8 @@ def run(
     run_dir: Path | None = None,
     allow: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
     require: Require = None,
+    plain: say.Plain = False,
+    no_color: say.NoColor = False,
     json: say.AsJson = False,
 ) -> int:
     """Run a recipe: every stage, its gates and the report.
@@ -49,14 +51,23 @@ def run(
     """
     from earnest import api
 
+    terminal = say.terminal(json, plain, no_color)
     result = api.run(
         recipe, sets=set_, seed=seed, runs=runs, run_dir=run_dir, allow=allow,
-        command=say.command_line(), echo=say.progress(json),
+        command=say.command_line(), echo=terminal.echo, watch=terminal.watch,
     )  # fmt: skip
     return _end(result, require, json)
 
 
-def resume(run: Path, /, *, require: Require = None, json: say.AsJson = False) -> int:
+def resume(
+    run: Path,
+    /,
+    *,
+    require: Require = None,
+    plain: say.Plain = False,
+    no_color: say.NoColor = False,
+    json: say.AsJson = False,
+) -> int:
     """Continue an interrupted run from its last checkpoint, as if it had never stopped.
 
     Parameters
@@ -68,7 +79,9 @@ def resume(run: Path, /, *, require: Require = None, json: say.AsJson = False) -
     """
     from earnest import api
 
-    return _end(api.resume(run, command=say.command_line(), echo=say.progress(json)), require, json)
+    terminal = say.terminal(json, plain, no_color)
+    result = api.resume(run, command=say.command_line(), echo=terminal.echo, watch=terminal.watch)
+    return _end(result, require, json)
 
 
 def _end(result: RunResult, require: Require, as_json: bool) -> int:

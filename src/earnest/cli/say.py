@@ -6,10 +6,13 @@ JSON, the error included, and progress goes to stderr. Imports nothing heavy: `-
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, TypeAlias
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, Protocol, TypeAlias
 
 from cyclopts import Parameter
 
@@ -19,6 +22,17 @@ from earnest.types import Json
 AsJson: TypeAlias = Annotated[
     bool, Parameter(name="--json", show_default=False, help="One line of JSON on stdout; progress goes to stderr.")
 ]
+
+Plain: TypeAlias = Annotated[bool, Parameter(name="--plain", show_default=False, help="Plain lines, no live view.")]
+NoColor: TypeAlias = Annotated[bool, Parameter(name="--no-color", show_default=False, help="No colour in the view.")]
+
+
+class Terminal(Protocol):
+    """Where a run's progress goes. `watch` is entered with its directory and left when it ends."""
+
+    def echo(self, text: str, /) -> None: ...
+
+    def watch(self, run: Path, /) -> AbstractContextManager[None]: ...
 
 
 def lines(rows: Iterable[str]) -> None:
@@ -43,6 +57,28 @@ def progress(as_json: bool) -> Callable[[str], None]:
         stream.flush()
 
     return echo
+
+
+class PlainTerminal:
+    """One line after the other."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.echo = progress(as_json)
+
+    def watch(self, run: Path) -> AbstractContextManager[None]:
+        from earnest.cli import noise
+
+        return noise.apart(run, self.echo)
+
+
+def terminal(as_json: bool, plain: bool, no_color: bool) -> Terminal:
+    """The live view where there is a terminal and a person may look at it; else plain lines."""
+    dumb = os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI", "").lower() in ("1", "true")
+    if as_json or plain or dumb or not sys.stdout.isatty():
+        return PlainTerminal(as_json)
+    from earnest.cli.live.terminal import LiveTerminal
+
+    return LiveTerminal(no_color=no_color)
 
 
 def failure(error: EarnestError, as_json: bool) -> int:
