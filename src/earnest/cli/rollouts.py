@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +14,38 @@ from earnest.cli import paging, say
 from earnest.errors import ConfigError
 
 if TYPE_CHECKING:
-    from earnest.evaluate.rollouts import Reading, Unit
+    from earnest.evaluate.rollouts import Reading, Source, Unit
     from earnest.evaluate.where import Condition
 
 _STEPS = re.compile(r"(\d*)(:?)(\d*)")
 _NUMBER = re.compile(r"\s*(==|!=|<=?|>=?|)\s*(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|none)\s*")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which rollouts: each option is short for a condition, and all of them must hold."""
+
+    step: str | None = None
+    """One step, or a range that includes both ends: 40, 10:20, 30:"""
+    reward: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """A number, or a comparison with one: 0, ">0.5"; none: grading failed."""
+    tokens: str | None = None
+    """Length in sampled tokens, as for --reward: ">200\""""
+    status: str | None = None
+    """ok, no_answer, truncated, limit or error."""
+    finish: str | None = None
+    """stop, length or abort."""
+    correct: bool = False
+    """Only right ones."""
+    wrong: bool = False
+    """Only those that were graded wrong."""
+    problem: str | None = None
+    """Only of the problem with this id."""
+    text: str | None = None
+    """Only completions that contain this."""
+    where: str | None = None
+    """A condition: "reward == 0 and not truncated", "'wait' in text and step > 30\""""
 
 
 def rollouts(
@@ -28,16 +55,7 @@ def rollouts(
     stage: str | None = None,
     model: str | None = None,
     mode: str | None = None,
-    step: str | None = None,
-    reward: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    tokens: str | None = None,
-    status: str | None = None,
-    finish: str | None = None,
-    correct: bool = False,
-    wrong: bool = False,
-    problem: str | None = None,
-    text: str | None = None,
-    where: str | None = None,
+    asked: Asked = Asked(),
     group: bool = False,
     n: Annotated[int, Parameter(name="-n")] = 20,
     seed: int = 0,
@@ -46,8 +64,7 @@ def rollouts(
 ) -> None:
     """Read the rollouts of a run: what was asked, what was written, how it was graded and paid.
 
-    By default 20 are drawn at random from those that stages were trained on. Fields of a condition, beside those that
-    options name: docs/looking.md.
+    By default 20 are drawn at random from those that stages were trained on. Fields of a condition: docs/looking.md.
 
     Parameters
     ----------
@@ -59,26 +76,6 @@ def rollouts(
         Only of this model, in an evaluation.
     mode
         training, sampled, greedy, or drift_NAME. Of an evaluation, by default what was sampled.
-    step
-        One step, or a range that includes both ends: 40, 10:20, 30:
-    reward
-        A number, or a comparison with one: 0, ">0.5"; none: grading failed.
-    tokens
-        Length in sampled tokens, as for --reward: ">200"
-    status
-        ok, no_answer, truncated, limit or error.
-    finish
-        stop, length or abort.
-    correct
-        Only right ones.
-    wrong
-        Only those that were graded wrong.
-    problem
-        Only of the problem with this id.
-    text
-        Only completions that contain this.
-    where
-        A condition: "reward == 0 and not truncated", "'wait' in text and step > 30"
     group
         Whole groups, a line per sample, with the spread of their rewards; those in which one matches.
     n
@@ -88,27 +85,35 @@ def rollouts(
     first
         The first ones in file order instead of a draw; stops reading there.
     """
-    from earnest.evaluate import rollout_text
-    from earnest.evaluate.rollouts import Reading, choose, labels, sources
+    from earnest.evaluate.rollouts import Reading, choose, sources
 
     if n < 0:
         raise ConfigError("-n counts rollouts", where=f"-n {n}", remedy="-n 0 shows all that match")
-    typed = {"step": step, "reward": reward, "tokens": tokens, "status": status, "finish": finish, "problem": problem}
-    conditions = _conditions(typed, text, correct=correct, wrong=wrong, where=where)
     there = sources(run)
-    chosen = choose(there, stage, model, mode)
-    reading = Reading(chosen, conditions, grouped=group)
+    reading = Reading(choose(there, stage, model, mode), _conditions(asked), grouped=group)
     units, told = _selected(reading, n, seed, first=first)
     if json:
+        say.progress(json)(told)
         say.stored(found.row for unit in units for found in unit)
-        return
-    show = rollout_text.group_block if group else rollout_text.block
-    blocks = (line for unit in units for line in show(unit, paging.paint))
-    head = [f"{told} · {labels(chosen)}"]
-    head += [f"where {' and '.join(condition.text for condition in conditions)}"] if conditions else []
-    others = [source for source in there if source not in chosen]
-    head += [paging.paint(f"also here (--stage, --model, --mode): {labels(others)}", "dim")] if others else []
-    paging.page(chain(head, [""], blocks, _nothing(reading)))
+    else:
+        paging.page(_page(units, told, reading, there))
+
+
+def _page(units: Iterable[Unit], told: str, reading: Reading, there: Sequence[Source]) -> Iterator[str]:
+    from earnest.evaluate.rollout_text import block, group_block
+    from earnest.evaluate.rollouts import labels
+
+    yield f"{told} · {labels(reading.chosen)}"
+    if reading.conditions:
+        yield f"where {' and '.join(condition.text for condition in reading.conditions)}"
+    others = [source for source in there if source not in reading.chosen]
+    if others:
+        yield paging.paint(f"also here (--stage, --model, --mode): {labels(others)}", "dim")
+    yield ""
+    for unit in units:
+        yield from (group_block if reading.grouped else block)(unit, paging.paint)
+    if not reading.matching:
+        yield f"nothing matches in {reading.read:,}"
 
 
 def _selected(reading: Reading, n: int, seed: int, *, first: bool) -> tuple[Iterable[Unit], str]:
@@ -127,31 +132,27 @@ def _selected(reading: Reading, n: int, seed: int, *, first: bool) -> tuple[Iter
     return drawn, f"{what}: {len(drawn):,} of {matching}, drawn at random with seed {seed}"
 
 
-def _nothing(reading: Reading) -> Iterator[str]:
-    """Once everything is read."""
-    if not reading.matching:
-        yield f"nothing matches in {reading.read:,}"
-
-
 def _take(units: Iterator[Unit], n: int) -> Iterator[Unit]:
     for _, unit in zip(range(n), units, strict=False):
         yield unit
 
 
-def _conditions(
-    typed: dict[str, str | None], text: str | None, *, correct: bool, wrong: bool, where: str | None
-) -> list[Condition]:
+def _conditions(asked: Asked) -> list[Condition]:
     from earnest.evaluate.rollouts import FIELDS
     from earnest.evaluate.where import condition
 
-    if correct and wrong:
+    if asked.correct and asked.wrong:
         raise ConfigError("--correct and --wrong leave nothing", where="earnest rollouts", remedy="give one of them")
-    asked = [(f"--{name}", _expression(name, value)) for name, value in typed.items() if value is not None]
-    asked += [("--text", f"{text!r} in text")] if text is not None else []
-    asked += [("--correct", "correct")] if correct else []
-    asked += [("--wrong", "wrong")] if wrong else []
-    asked += [("--where", where)] if where is not None else []
-    return [condition(expression, FIELDS, option) for option, expression in asked]
+    typed = {
+        "step": asked.step, "reward": asked.reward, "tokens": asked.tokens, "status": asked.status,
+        "finish": asked.finish, "problem": asked.problem,
+    }  # fmt: skip
+    found = [(f"--{name}", _expression(name, value)) for name, value in typed.items() if value is not None]
+    found += [("--text", f"{asked.text!r} in text")] if asked.text is not None else []
+    found += [("--correct", "correct")] if asked.correct else []
+    found += [("--wrong", "wrong")] if asked.wrong else []
+    found += [("--where", asked.where)] if asked.where is not None else []
+    return [condition(expression, FIELDS, option) for option, expression in found]
 
 
 def _expression(name: str, value: str) -> str:
