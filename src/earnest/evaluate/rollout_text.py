@@ -17,8 +17,6 @@ Paint: TypeAlias = Callable[[str, Style], str]
 
 LONG = 20_000
 """Characters of a completion or a question; the rest is cut out of its middle and counted."""
-SHORT = 200
-"""Characters of an answer or a reason."""
 SNIPPET = 60
 """Characters of a completion in a group's line."""
 
@@ -27,7 +25,7 @@ def block(unit: Unit, paint: Paint) -> list[str]:
     """One rollout: where it is from, how it was graded, what was asked, what was written."""
     (found,) = unit
     record, verdict = found.record, found.record.verdict
-    where = [found.source.label, f"step {record.step}" if record.step else "", _one_line(record.problem.id)]
+    where = [found.source.label, f"step {record.step}" if record.step else "", text.one_line(record.problem.id)]
     facts = [
         _state(record, paint),
         _reward(record, found.parts),
@@ -37,8 +35,8 @@ def block(unit: Unit, paint: Paint) -> list[str]:
         f"finish {record.finish.value}",
         "" if record.well_formed else "not well formed",
     ]
-    read = text.NONE if verdict.extracted is None else _one_line(verdict.extracted)
-    reason = f"   reason {_one_line(verdict.reason)}" if verdict.reason else ""
+    read = text.NONE if verdict.extracted is None else text.one_line(verdict.extracted)
+    reason = f"   reason {text.one_line(verdict.reason)}" if verdict.reason else ""
     return [
         paint("── " + " · ".join(filter(None, [*where, f"sample {record.index}"])), "strong"),
         " · ".join(filter(None, facts)),
@@ -53,19 +51,17 @@ def group_block(unit: Unit, paint: Paint) -> list[str]:
     """One group: the prompt once, a line per sample in sampling order, and what the group's rewards spread over."""
     first = unit[0]
     record = first.record
-    where = [first.source.label, f"step {record.step}" if record.step else "", _one_line(record.problem.id)]
+    where = [first.source.label, f"step {record.step}" if record.step else "", text.one_line(record.problem.id)]
     rows = [("", "#", "reward", "parts", "advantage", "tokens", "status", "read", "completion")]
     rows += [
         (
             _mark(found.record), str(found.record.index), _number(found.record.reward), _parts(found.parts),
             _signed(found.record.advantage), f"{found.record.tokens:,}", found.record.verdict.status.value,
-            _snippet(found.record.verdict.extracted or text.NONE, 16), _snippet(found.record.text, SNIPPET),
+            _end(found.record.verdict.extracted or text.NONE, 16), _end(found.record.text, SNIPPET),
         )
         for found in unit
     ]  # fmt: skip
-    kept = [column for column in range(len(rows[0])) if column != 3 or any(row[3] for row in rows[1:])]
-    width = {column: max(len(row[column]) for row in rows) for column in kept}
-    lines = ["  ".join(_cell(row[c], width[c], left=c in (0, 3, 6, 7, 8)) for c in kept).rstrip() for row in rows]
+    lines = text.aligned(rows, left=(0, 3, 6, 7, 8))
     return [
         paint("── " + " · ".join(filter(None, [*where, f"{len(unit)} samples"])), "strong"),
         *_indented("question", record.problem.question, paint),
@@ -107,11 +103,11 @@ def _reward(record: Record, parts: Mapping[str, float]) -> str:
 
 
 def _parts(parts: Mapping[str, float]) -> str:
-    return ", ".join(f"{_one_line(str(name))} {_number(value)}" for name, value in parts.items())
+    return ", ".join(f"{text.one_line(str(name))} {_number(value)}" for name, value in parts.items())
 
 
 def _gold(record: Record) -> str:
-    return text.NONE if record.problem.answer is None else _one_line(record.problem.answer)
+    return text.NONE if record.problem.answer is None else text.one_line(record.problem.answer)
 
 
 def _number(value: float | None) -> str:
@@ -128,18 +124,6 @@ def _indented(title: str, body: str, paint: Paint) -> list[str]:
     return [paint(title + note, "dim"), *("    " + line for line in text.visible(shown).split("\n"))]
 
 
-def _one_line(body: str) -> str:
-    return _flat(text.cut(body, SHORT)[0])
-
-
-def _snippet(body: str, length: int) -> str:
+def _end(body: str, length: int) -> str:
     """The end of a text, where its answer is."""
-    return _flat(body if len(body) <= length else "…" + body[-length:])
-
-
-def _flat(body: str) -> str:
-    return text.visible(body).replace("\n", "⏎").replace("\t", " ")
-
-
-def _cell(value: str, width: int, *, left: bool) -> str:
-    return value.ljust(width) if left else value.rjust(width)
+    return text.one_line(body if len(body) <= length else "…" + body[-length:])
