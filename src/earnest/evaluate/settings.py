@@ -28,11 +28,10 @@ class Differing:
 
 
 def differing(a: Flat, b: Flat) -> tuple[Differing, ...]:
-    """The keys whose values are not the same, in the order of a, then what only b has."""
+    """The keys whose values are not the same, in the order of a, then what only b has. A null is as good as no key: a newer
+    version knows more settings."""
     return tuple(
-        Differing(key, _text(a, key), _text(b, key))
-        for key in dict.fromkeys((*a, *b))
-        if key not in a or key not in b or a[key] != b[key]
+        Differing(key, _text(a, key), _text(b, key)) for key in dict.fromkeys((*a, *b)) if a.get(key) != b.get(key)
     )
 
 

@@ -259,7 +259,7 @@ def _settings(a: Side, b: Side) -> tuple[Differing, ...]:
 
 def _protocol(a: Side, b: Side) -> tuple[Differing, ...]:
     """In what the two protocols differ: how models were asked."""
-    skipped = ("models", "base", "looks", "drift", "prompt_hash", "problems", "column", "model")
+    skipped = ("models", "base", "looks", "drift", "prompt_hash", "problems", "split_hash", "column", "model")
     flat = [
         flattened({key: value for key, value in s.protocol.items() if key not in skipped}, "protocol.")
         for s in (a, b)
