@@ -127,6 +127,8 @@ def _selected(reading: Reading, n: int, seed: int, *, first: bool) -> tuple[Iter
     matching = f"{reading.matching:,}" + (
         "" if reading.matching == reading.read else f" that match, of {reading.read:,}"
     )
+    if not drawn:
+        return drawn, f"no {what}"
     if len(drawn) == reading.matching:
         return drawn, f"{what}: all {matching}"
     return drawn, f"{what}: {len(drawn):,} of {matching}, drawn at random with seed {seed}"
