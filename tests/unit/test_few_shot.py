@@ -45,7 +45,7 @@ def test_plain_text():
     tokenizer = byte_tokenizer(512)
     rendered = FewShot(prompt=TEXT, examples=EXAMPLES, lead=" So,").render(PROBLEM, tokenizer)
     assert rendered.text == (
-        "Question: 1+1=\nAnswer: 1 and 1 is 2. The answer is 2.\n\nQuestion: 2+2=\nAnswer: The answer is 4.\n\n"
+        "Question: 1+1=\nAnswer: 1 and 1; is 2. The answer is 2.\n\nQuestion: 2+2=\nAnswer: The answer is 4.\n\n"
         "Question: 3+4=\nAnswer: So,"
     )
     assert bytes(rendered.ids) == rendered.text.encode()
@@ -69,7 +69,7 @@ def test_what_it_would_have_a_model_write():
     tokenizer = byte_tokenizer(512)
     solution = Solution("3+4=7;\nso", "7")
     for prompt, expected in (
-        (FewShot(prompt=TEXT), " 3+4=7; so The answer is 7.<eos>"),
+        (FewShot(prompt=TEXT), " 3+4=7; so; The answer is 7.<eos>"),
         (FewShot(), "3+4=7;\nso</think>The answer is 7.<eos>"),  # the tiny model's template opens the thought
         (FewShot(prompt=Chat(think=False, thinking=False)), "3+4=7;\nso\n7<eos>"),
     ):

@@ -93,7 +93,7 @@ class FewShot(Prompt):
     def _solved(self, thought: str, answer: str) -> str:
         parts = [thought.strip(), self.prompt.answer.replace("{answer}", answer)]
         text = "\n".join(part for part in parts if part)
-        return text if self._in_turns else " ".join(text.split())
+        return text if self._in_turns else _on_one_line(text)
 
     def _turns(self, problem: Problem) -> tuple[Message, ...]:
         own = (Message("user", problem.prompt),) if isinstance(problem.prompt, str) else problem.prompt
@@ -108,3 +108,9 @@ class FewShot(Prompt):
     def _text(self, problem: Problem) -> str:
         shown = [f"Question: {e.question}\nAnswer: {self._solved(e.thought, e.answer)}" for e in self.examples]
         return "\n\n".join([*shown, f"Question: {problem.question}\nAnswer:"])
+
+
+def _on_one_line(text: str) -> str:
+    """Lines joined, with a semicolon where one ends without punctuation. Example: "1+1=2\\n2+2=4." -> "1+1=2; 2+2=4."."""
+    lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
+    return " ".join([*(line if line[-1] in ".,;:!?" else f"{line};" for line in lines[:-1]), *lines[-1:]])
