@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from earnest.component import BuildContext, Component, build, digest, names, parts, user_file
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, TrackerFailed, nearest
+from earnest.evaluate.cells import EvalResult
 from earnest.follow.helper import tracked
 from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
@@ -211,34 +212,11 @@ def load_run(path: str | Path) -> Run:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EvalResult:
-    """A model's rates on a task, each with n, distinct problems and a 95 % interval. looks: runs that saw these problems."""
-
-    model: str
-    task: str
-    split: str
-    looks: int
-    rates: Mapping[str, Any]
-    statuses: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def lines(self) -> list[str]:
-        rows = [f"{self.model} on {self.task}, split {self.split} (look {self.looks} at these problems)"]
-        for name, rate in self.rates.items():
-            interval = "no interval" if rate["ci95"] is None else "[{:.3f}, {:.3f}]".format(*rate["ci95"])
-            rows.append(f"  {name:<13} {rate['value']:.3f} {interval}  n {rate['n']}, distinct {rate['distinct']}")
-        for mode, counts in self.statuses.items():
-            rows.append(f"  {mode:<13} " + ", ".join(f"{k} {v}" for k, v in counts.items() if v))
-        return rows
-
-
 def evaluate(
     model: str,
     *,
-    task: str | Mapping[str, Any],
+    task: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
+    columns: Sequence[str] = ("trained",),
     prompt: str | Mapping[str, Any] = "chat",
     verifier: str | Mapping[str, Any] | None = None,
     k: int = 4,
@@ -246,37 +224,34 @@ def evaluate(
     max_tokens: int = 256,
     seed: int = 0,
     split: Split = "test",
+    shots: int | None = None,
     out: Path | None = None,
     echo: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
-    """Sample and grade a model folder (or hub id) on a task: k samples a problem at T = 1, one greedy completion."""
-    from earnest.data.rollouts import Roller
-    from earnest.data.select import subset
-    from earnest.evaluate import run as asking
-    from earnest.evaluate.summary import summarize
+    """Sample and grade a model folder (or hub id) on tasks: k samples a problem at T = 1, one greedy completion.
+
+    columns: ways to ask (`evaluate/columns.py`). shots: worked examples of the column few_shot, by default 4.
+    """
+    from earnest.evaluate import grid
     from earnest.stages.machine import machine
 
-    chosen = build("task", task)
-    problems = subset(chosen.problems(split), limit)
+    if shots is not None and "few_shot" not in columns:
+        raise ConfigError("shots has no effect", where="--shots", why="no column shows examples",
+                          remedy="--column few_shot")  # fmt: skip
+    tasks = [task] if isinstance(task, str | Mapping) else task
+    plan = grid.Plan(
+        model=model, tasks=tuple(build("task", each) for each in tasks), columns=tuple(columns),
+        prompt=build("prompt", prompt), verifier=None if verifier is None else build("verifier", verifier), k=k,
+        limit=limit, max_tokens=max_tokens, seed=seed, split=split, shots=4 if shots is None else shots,
+    )  # fmt: skip
+    plan.check()
     policy = build("model", {"name": "hf", "path": model}).open(
         machine("auto", "auto", None), seed=derive(seed, "model")
     )
-    roller = Roller(
-        build("prompt", prompt), build("verifier", verifier or chosen.verifier_name), build("strategy", "plain"),
-        policy.tokenizer,
-    )  # fmt: skip
-    protocol = asking.Protocol(stage="eval", split=split, k=k, temperature=1.0, max_tokens=max_tokens, seed=seed)
     with build("engine", "torch").open(policy) as engine:
-        echo(f"{len(problems)} problems, {k} samples each and one greedy")
-        sampled = asking.sampled(problems, roller, engine, protocol)
-        greedy = asking.greedy(problems, roller, engine, protocol)
-    if out is not None:
-        asking.write_records(out / "sampled.jsonl", sampled)
-        asking.write_records(out / "greedy.jsonl", greedy)
-    _, looks = asking.count_look(Path("runs"), problems, f"eval {model}")
-    summary = summarize(sampled, greedy)
-    statuses = {mode: counts.to_json() for mode, counts in summary.statuses.items()}
-    return EvalResult(model, chosen.name, split, looks, summary.rates(), statuses)
+        return grid.evaluate(
+            plan, policy, engine, build("strategy", "plain"), runs=Path("runs"), out=out, echo=echo
+        )  # fmt: skip
 
 
 def _recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:

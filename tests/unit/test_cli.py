@@ -67,7 +67,10 @@ def backend(monkeypatch: pytest.MonkeyPatch):
     return fake
 
 
-@pytest.mark.parametrize("arguments", ["--help", "run --help", "eval --help", "list --help", "--version", "rnu"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "run --help", "eval --help", "rollouts --help", "compare --help", "list --help", "--version", "rnu"],
+)
 def test_help_imports_nothing_heavy(arguments: str):
     code = (
         f"import sys; sys.argv = ['earnest', *{arguments.split()!r}]\n"
@@ -176,18 +179,29 @@ def test_usage_errors_exit_2_with_a_hint(earnest: Any, arguments: str, hint: str
 
 
 def test_eval(earnest: Any, monkeypatch: pytest.MonkeyPatch):
+    from earnest.evaluate.cells import Cell
+    from earnest.evaluate.summary import summarize
+    from report_runs import records
+
     seen: dict[str, Any] = {}
 
     def evaluate(model: str, **options: Any) -> api.EvalResult:
         seen.update(options, model=model)
-        rate = {"value": 0.5, "ci95": (0.4, 0.6), "n": 8, "distinct": 2}
-        return api.EvalResult(model, "chain", "test", 1, {"sampled": rate}, {"sampled": {"ok": 8}})
+        summary = summarize(records([[True, False]] * 4), records([[True]] * 4, greedy=True))
+        cell = Cell("chain", "trained", 4, 1, summary, (), {"prompt": {"name": "chat"}})
+        return api.EvalResult(model, "test", 2, 9, (cell,))
 
     monkeypatch.setattr(api, "evaluate", evaluate)
     plain = earnest("eval", "m", "--task", "chain", "--k", "2", "--max-tokens", "9")
-    assert plain.code == 0 and "0.500 [0.400, 0.600]" in plain.out
-    assert (seen["model"], seen["task"], seen["k"], seen["max_tokens"], seen["split"]) == ("m", "chain", 2, 9, "test")
-    assert earnest("eval", "m", "--task", "chain", "--json").json["rates"]["sampled"]["value"] == 0.5
+    assert plain.code == 0 and "chain  trained     50.0" in plain.out and "look 1 at these 4 problems" in plain.out
+    assert (seen["model"], seen["task"], seen["k"], seen["max_tokens"], seen["split"]) == ("m", ["chain"], 2, 9, "test")
+    assert (seen["columns"], seen["shots"]) == (["trained"], None)
+    earnest(
+        "eval", "m", "--task", "chain", "--task", "skills", "--column", "direct", "--column", "few_shot", "--shots", "2"
+    )
+    assert (seen["task"], seen["columns"], seen["shots"]) == (["chain", "skills"], ["direct", "few_shot"], 2)
+    (cell,) = earnest("eval", "m", "--task", "chain", "--json").json["cells"]
+    assert cell["rates"]["sampled"]["value"] == 0.5 and cell["verifier_pass"]["greedy"]["n"] == 4
 
 
 def test_list_shows_fields_with_type_default_and_doc(earnest: Any):

@@ -15,7 +15,7 @@ import traceback
 from cyclopts import App, CycloptsError, Parameter
 
 from earnest import __version__
-from earnest.cli import audit, data, doctor, evaluate, init, listing, report, run, say, track
+from earnest.cli import audit, compare, data, doctor, evaluate, init, listing, report, rollouts, run, say, track
 from earnest.errors import ConfigError, EarnestError, Interrupted, MissingDependency
 
 app = App(
@@ -28,6 +28,8 @@ app = App(
 app.command(run.run)
 app.command(init.init)
 app.command(evaluate.evaluate, name="eval")
+app.command(compare.compare)
+app.command(rollouts.rollouts)
 app.command(report.report)
 app.command(run.resume)
 app.command(track.track)

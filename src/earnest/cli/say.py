@@ -48,6 +48,12 @@ def result(value: Mapping[str, Json]) -> None:
     sys.stdout.write(dump_line(value) + "\n")
 
 
+def stored(rows: Iterable[Mapping[str, Json]]) -> None:
+    """Stored records, a line of JSON each: the one --json that is more than one line."""
+    for row in rows:
+        result(row)
+
+
 def progress(as_json: bool) -> Callable[[str], None]:
     """A printer for what happens on the way."""
     stream = sys.stderr if as_json else sys.stdout

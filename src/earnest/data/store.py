@@ -23,7 +23,7 @@ from earnest.types import Finish, Json, Message, Problem, Record, Sampling, Spli
 
 SCHEMA = 1
 
-__all__ = ["SCHEMA", "dump_line", "from_json", "read_records", "read_rows", "to_json"]
+__all__ = ["SCHEMA", "dump_line", "from_json", "read_lines", "read_records", "read_rows", "to_json"]
 
 
 def to_json(record: Record) -> dict[str, Json]:
@@ -77,9 +77,15 @@ def from_json(row: Mapping[str, Any]) -> Record:
 
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a .jsonl or .jsonl.gz file, in order. Raises DataError with file and line."""
+    for _, record in read_lines(path):
+        yield record
+
+
+def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
+    """`read_records` with each record's JSON object, which may hold more than this version reads."""
     for number, row in _numbered_rows(path):
         try:
-            yield from_json(row)
+            yield row, from_json(row)
         except DataError as error:
             raise DataError(error.what, where=f"{path}:{number}", why=error.why, remedy=error.remedy) from None
 

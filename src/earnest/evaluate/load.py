@@ -147,7 +147,7 @@ def load_run(path: Path) -> Run:
     """Read a run directory. Raises RunDirError if it is none, DataError for a damaged file."""
     if not (path / "run.json").is_file():
         raise RunDirError("not a run directory", where=str(path), why="it has no run.json")
-    info = _json(path / "run.json")
+    info = read_object(path / "run.json")
     names = [str(name) for name in info.get("stages") or []]
     names += sorted(p.parent.name for p in path.glob("*/stage.json") if p.parent.name not in names)
     stages = tuple(_stage(path / name) for name in names)
@@ -155,17 +155,17 @@ def load_run(path: Path) -> Run:
     return Run(
         path=path,
         info=info,
-        recipe=_json(path / "config" / "resolved.json"),
+        recipe=read_object(path / "config" / "resolved.json"),
         stages=stages,
         evals=tuple(_eval(path / s.id, s) for s in stages if (path / s.id / "protocol.json").is_file()),
         gates=_gates([*_rows(path / "events.jsonl"), *(event for s in stages for event in s.events)], allowed),
         health=tuple(spell for stage in stages for spell in _spells(stage)),
-        sources=tuple(_json(path / "data" / "manifest.json").get("sources") or ()),
+        sources=tuple(read_object(path / "data" / "manifest.json").get("sources") or ()),
     )
 
 
 def _stage(folder: Path) -> StageRun:
-    info = _json(folder / "stage.json")
+    info = read_object(folder / "stage.json")
     output, source = info.get("output") or {}, info.get("input") or {}
     kind = str(info.get("stage") or "")
     done = info.get("status") == "done"
@@ -183,13 +183,15 @@ def _stage(folder: Path) -> StageRun:
 
 
 def _eval(folder: Path, stage: StageRun) -> EvalRun:
-    protocol = _json(folder / "protocol.json")
+    protocol = read_object(folder / "protocol.json")
     names = [str(name) for name in protocol.get("models") or []]
-    models = {name: _model(folder / name, protocol.get("drift") or []) for name in names if (folder / name).is_dir()}
+    drift = protocol.get("drift") or []
+    models = {name: model_records(folder / name, drift) for name in names if (folder / name).is_dir()}
     return EvalRun(stage.id, stage.control, protocol, models)
 
 
-def _model(folder: Path, drift: Sequence[Row]) -> ModelRecords:
+def model_records(folder: Path, drift: Sequence[Row]) -> ModelRecords:
+    """What one model wrote: the records of its folder. drift: the protocol's rows of benchmarks."""
     names = [str(row["name"]) for row in drift]
     return ModelRecords(
         sampled=_records(folder / "sampled.jsonl"),
@@ -262,7 +264,8 @@ def _rows(path: Path) -> tuple[Row, ...]:
     return tuple(read_rows(path)) if path.is_file() else ()
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """A file's JSON object; {} where there is no file. Raises DataError for anything else."""
     if not path.is_file():
         return {}
     try:

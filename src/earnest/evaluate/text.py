@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from earnest.functional.stats import Interval
@@ -92,6 +93,22 @@ def cut(text: str, limit: int) -> tuple[str, int]:
     tail = limit - head
     left_out = len(text) - limit
     return f"{text[:head]}\n[… {left_out:,} characters left out …]\n{text[-tail:]}", left_out
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Untrusted text on one line of a terminal: its middle cut out, line breaks shown, nothing obeyed."""
+    return visible(cut(text, limit)[0]).replace("\n", "⏎").replace("\t", " ")
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """Rows of cells as lines with columns of equal width, to the right but for those in `left`. Empty columns are dropped;
+    the first row is the heading."""
+    kept = [column for column in range(len(rows[0])) if any(row[column] for row in rows[1:])]
+    width = {column: max(len(row[column]) for row in rows) for column in kept}
+    return [
+        "  ".join(row[c].ljust(width[c]) if c in left else row[c].rjust(width[c]) for c in kept).rstrip()
+        for row in rows
+    ]
 
 
 def markdown(text: str) -> str:

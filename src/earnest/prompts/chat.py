@@ -8,7 +8,9 @@ writes its own beginning-of-sequence token, so none is added when its text is en
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_validator
 
 from earnest.errors import ConfigError, DataError
 from earnest.prompts.base import Rendered
@@ -28,11 +30,31 @@ class Chat(Written):
     """System message, unless the problem brings its own."""
     instruction: str | None = None
     """Appended to the last user message after a blank line."""
+    thinking: bool | None = None
+    """Told to a template that knows `enable_thinking`; false also closes a thought that the template opens."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Chat:
+        if self.thinking is False and self.think:
+            raise ValueError("`thinking: false` and completions with a thought: set `think: false` too")
+        return self
 
     def render(self, problem: Problem, tokenizer: PreTrainedTokenizerBase) -> Rendered:
         """The conversation with its generation prompt. Raises ConfigError where there is no template, or it refuses."""
-        text = _apply(self._messages(problem), tokenizer, generate=True)
+        text = _apply(self._messages(problem), tokenizer, generate=True, thinking=self.thinking)
+        if self.thinking is not None and not knows_thinking(tokenizer):
+            if self.thinking or not self.opened_by(text):
+                raise ConfigError(
+                    "`thinking` has no effect on this model", where="prompt chat",
+                    why="its chat template does not know enable_thinking" + ("" if self.thinking else ", and opens no thought"),
+                    remedy="leave it out; ask for the thought, or for none, in `instruction`",
+                )  # fmt: skip
+            text += self.close_mark + self.after_close
         return Rendered(ids=encode(text, tokenizer), text=text, opened=self.opened_by(text))
+
+    def can_stop_thinking(self, tokenizer: PreTrainedTokenizerBase) -> bool:
+        """Whether `thinking: false` has an effect."""
+        return knows_thinking(tokenizer) or self.opened_by(_apply([Message("user", "?")], tokenizer, generate=True))
 
     def stop_ids(self, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
         """The end-of-turn token that the template writes after an assistant message, then the end-of-sequence token.
@@ -67,7 +89,14 @@ class Chat(Written):
         return messages
 
 
-def _apply(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, *, generate: bool) -> str:
+def knows_thinking(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the chat template can be told to think or not."""
+    return "enable_thinking" in str(tokenizer.chat_template)
+
+
+def _apply(
+    messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, *, generate: bool, thinking: bool | None = None
+) -> str:
     from jinja2 import TemplateError
 
     if not tokenizer.chat_template:
@@ -78,8 +107,9 @@ def _apply(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, *, g
             remedy="use `prompt: plain`, or put a chat_template.jinja into the model folder",
         )
     turns = [{"role": m.role, "content": m.content} for m in messages]
+    told: dict[str, Any] = {} if thinking is None else {"enable_thinking": thinking}
     try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generate)
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generate, **told)
     except TemplateError as error:
         raise ConfigError(
             "the chat template refuses these messages",
