@@ -184,18 +184,18 @@ def audit(
 
 def check_data(source: Path, *, model: str | None = None, prompt: str = "chat") -> Inspection:
     """Sizes, lengths and overlap of what a recipe, or a file of JSON rows, would train on. Raises ConfigError, DataError."""
-    from earnest.stages.inspection import inspect
+    from earnest.stages.inspection import inspect, recipe_of
 
-    return inspect(_recipe_of(source, model, prompt))
+    return inspect(recipe_of(source, model, prompt))
 
 
 def show_data(
     source: Path, *, stage: str | None = None, count: int = 3, model: str | None = None, prompt: str = "chat"
 ) -> list[Example]:
     """Training examples token by token, with what the loss is on."""
-    from earnest.stages.inspection import examples
+    from earnest.stages.inspection import examples, recipe_of
 
-    return examples(_recipe_of(source, model, prompt), stage, count)
+    return examples(recipe_of(source, model, prompt), stage, count)
 
 
 def load_run(path: str | Path) -> Run:
@@ -252,25 +252,6 @@ def evaluate(
         return grid.evaluate(
             plan, policy, engine, build("strategy", "plain"), runs=Path("runs"), out=out, echo=echo
         )  # fmt: skip
-
-
-def _recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:
-    """A recipe's file or folder; a file of rows becomes the recipe that would imitate it."""
-    from earnest.stages.road import check
-
-    if source.is_dir() or source.suffix in (".yaml", ".yml"):
-        if model is not None:
-            raise ConfigError("--model has no effect: the recipe names one", where=str(source))
-        recipe = load(source).recipe
-    else:
-        rows: dict[str, Json] = {
-            "name": "data", "model": "tiny" if model is None else {"name": "hf", "path": str(Path(model).resolve()) if
-            Path(model).is_dir() else model}, "task": {"name": "jsonl", "path": str(source.resolve())}, "prompt": prompt,
-            "stages": [{"stage": "sft", "steps": 1, "lr": 1e-3}, {"stage": "eval"}],
-        }  # fmt: skip
-        recipe = read(json.dumps(rows), source, ()).recipe
-    check(recipe)
-    return recipe
 
 
 def _trackers(recipe: Recipe) -> list[Tracker]:

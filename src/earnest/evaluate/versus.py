@@ -14,7 +14,7 @@ from earnest.errors import DataError
 from earnest.evaluate.claim import METRICS, decide
 from earnest.evaluate.compare import Comparison, compare
 from earnest.evaluate.drift import Drift, measure
-from earnest.evaluate.load import Benchmark, ModelRecords
+from earnest.evaluate.load import Benchmark
 from earnest.evaluate.settings import Differing, differing, flattened, run_settings
 from earnest.evaluate.sides import Side
 from earnest.evaluate.summary import Statuses, by_problem, count, graded
@@ -268,8 +268,8 @@ def _protocol(a: Side, b: Side) -> tuple[Differing, ...]:
 
 
 def _only(s: Side, shared: frozenset[str]) -> Side:
-    keep = [tuple(r for r in s.of(metric) if r.problem.id in shared) for metric in METRICS]
-    return replace(s, records=ModelRecords(keep[0], keep[1], s.records.drift, s.records.drift_bytes))
+    sampled, greedy = (tuple(r for r in s.of(metric) if r.problem.id in shared) for metric in ("sampled", "greedy"))
+    return replace(s, records=replace(s.records, sampled=sampled, greedy=greedy))
 
 
 def _first(records: Sequence[Record]) -> dict[str, Record]:

@@ -5,8 +5,10 @@ Reads the recipe, its files and the model's tokenizer; no model is opened and no
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -18,11 +20,12 @@ from earnest.errors import ConfigError, DataError, nearest
 from earnest.gates.base import Form, GateResult, Questions, Rendering, looking_at
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
-from earnest.recipe import Recipe
+from earnest.recipe import Recipe, load, read
 from earnest.stages.base import Reading, Stage
 from earnest.stages.evidence import gathered
+from earnest.stages.road import check
 from earnest.tasks.base import Task
-from earnest.types import Problem, Split
+from earnest.types import Json, Problem, Split
 from earnest.verifiers.base import Verifier
 
 if TYPE_CHECKING:
@@ -86,6 +89,23 @@ class Example:
     task: str
     problem: str
     tokens: tuple[Token, ...]
+
+
+def recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:
+    """A recipe's file or folder; a file of rows becomes the recipe that would imitate it."""
+    if source.is_dir() or source.suffix in (".yaml", ".yml"):
+        if model is not None:
+            raise ConfigError("--model has no effect: the recipe names one", where=str(source))
+        recipe = load(source).recipe
+    else:
+        path = str(Path(model).resolve()) if model is not None and Path(model).is_dir() else model
+        rows: dict[str, Json] = {
+            "name": "data", "model": "tiny" if path is None else {"name": "hf", "path": path}, "task": {"name": "jsonl", "path": str(source.resolve())}, "prompt": prompt,
+            "stages": [{"stage": "sft", "steps": 1, "lr": 1e-3}, {"stage": "eval"}],
+        }  # fmt: skip
+        recipe = read(json.dumps(rows), source, ()).recipe
+    check(recipe)
+    return recipe
 
 
 def inspect(recipe: Recipe) -> Inspection:
