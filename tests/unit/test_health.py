@@ -87,7 +87,11 @@ def test_a_rule_speaks_where_it_should_and_only_there(rule: str) -> None:
 
 
 def test_the_terms_of_a_reward_that_rises_alone_are_named() -> None:
-    terms: Metrics = {"rewards/correct/mean": 0.3, "rewards/long/mean": rising(0.1, 0.9), "rewards/form/mean": rising(0, 1)}
+    terms: Metrics = {
+        "rewards/correct/mean": 0.3,
+        "rewards/long/mean": rising(0.1, 0.9),
+        "rewards/form/mean": rising(0, 1),
+    }
     (found,) = watch({"reward": rising(0.3, 0.9), **terms})
     assert "The terms that rise: long, form. Look at" in found.message
     (alone,) = watch({"reward": rising(0.3, 0.9), "rewards/long/mean": rising(0.1, 0.9)})
