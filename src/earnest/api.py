@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -203,7 +203,7 @@ def evaluate(
 
 def _check_allowed(recipe: Recipe, allow: Sequence[str]) -> None:
     """Refuse the name of a gate that is neither shipped nor the recipe's own: it would override nothing."""
-    own = {part.name for stage in recipe.stages for part in parts(stage) if part.kind == "gate"}
+    own = {part.name for stage in (*recipe.gates, *recipe.stages) for part in parts(stage) if part.kind == "gate"}
     known = {*names("gate"), *own}
     for name in allow:
         if name not in known:
@@ -260,7 +260,7 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
         raise Interrupted(error.what, remedy=f"earnest resume {folder.path}") from None
     finally:
         folder.update(status=status, ended=now(), wall_s=before + time.monotonic() - begun)
-    return _result(folder, status)
+    return _result(folder, loaded.recipe, status, allow)
 
 
 def _spent(folder: RunDir) -> float:
@@ -269,15 +269,29 @@ def _spent(folder: RunDir) -> float:
     return max(float(folder.info().get("wall_s") or 0.0), sum(stages))
 
 
-def _result(folder: RunDir, status: str) -> RunResult:
+def _result(folder: RunDir, recipe: Recipe, status: str, allow: frozenset[str]) -> RunResult:
     from earnest.evaluate.write import write_report
 
+    _ask_about_the_claim(folder, recipe, allow)
     page = write_report(folder.path)
     report = read_json(page.with_name("report.json"))
     verdict = report["verdict"]
     folder.update(verdict=verdict)
-    failed = status == "refused" or verdict in ("regressed", "no signal")
+    worse = verdict == "regressed" and "claim" not in allow
+    failed = status == "refused" or worse or verdict == "no signal"
     return RunResult(folder.path, status, verdict, report["verdict_sentence"], page, 3 if failed else 0)
+
+
+def _ask_about_the_claim(folder: RunDir, recipe: Recipe, allow: frozenset[str]) -> None:
+    """Show the deciding comparison to the recipe's gates. What they say is kept; what is printed is the verdict's sentence."""
+    from earnest.evaluate.report import build_report
+    from earnest.gates.asking import ask
+    from earnest.gates.base import Paired, looking_at
+
+    found = build_report(folder.path).paired
+    if found is not None:
+        with suppress(GateRefused):
+            ask(looking_at(recipe.gates, Paired), found, folder, allow, lambda line: None)
 
 
 @contextmanager

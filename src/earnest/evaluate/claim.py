@@ -2,7 +2,7 @@
 
 The claim is that the last training stage's checkpoint beats the one it began from, on held-out problems, paired. The
 95 % interval of that difference decides: above 0 learned, below 0 regressed, around 0 not shown. A run whose support
-gate refused, or whose RL never had one group with mixed rewards, had no signal to learn from.
+or learning gate refused, or whose RL never had one group with mixed rewards, had no signal to learn from.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from earnest.evaluate.compare import Comparison, compare
-from earnest.evaluate.load import BASE, EvalRun, ModelRecords, Row, Run, StageRun
+from earnest.evaluate.load import BASE, EvalRun, GateRow, ModelRecords, Row, Run, StageRun
 from earnest.evaluate.text import difference, points
-from earnest.functional.stats import Interval
+from earnest.gates.base import RUN, Paired
+from earnest.gates.claim import decide
 from earnest.types import Record
 
 Outcome: TypeAlias = Literal["learned", "not shown", "regressed", "no signal"]
 Role: TypeAlias = Literal["claim", "overall", "stage", "earlier", "control"]
 
 METRICS = ("sampled", "greedy")
+NO_SIGNAL = ("support", "learning")
+"""Gates whose refusal means that there was nothing to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +111,15 @@ def judge(run: Run, evaluation: EvalRun | None, rows: Sequence[Compared]) -> Cla
     return Claim(outcome, sentence, caveats)
 
 
-def decide(ci95: Interval) -> Literal["learned", "not shown", "regressed"]:
-    """The rule. Example: decide((0.01, 0.2)) is "learned"; an end at exactly 0 is "not shown"."""
-    if ci95[0] > 0:
-        return "learned"
-    return "regressed" if ci95[1] < 0 else "not shown"
+def paired(evaluation: EvalRun, rows: Sequence[Compared]) -> Paired | None:
+    """The deciding comparison as the claim gate sees it; None if there is none with an interval."""
+    claim = _deciding(rows)
+    if claim is None or claim.ci95 is None:
+        return None
+    return Paired(
+        stage=claim.b, before=claim.a, metric=claim.metric, diff=claim.diff, ci95=claim.ci95, problems=claim.n,
+        split=evaluation.split,
+    )  # fmt: skip
 
 
 def _records(model: ModelRecords, metric: str) -> tuple[Record, ...]:
@@ -129,10 +136,8 @@ def _deciding(rows: Sequence[Compared]) -> Comparison | None:
 def _no_signal(run: Run) -> str:
     controls = {stage.id for stage in run.controls}
     for gate in run.gates:
-        if gate.gate == "support" and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
-            return (
-                f"The support gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it."
-            )
+        if gate.gate in NO_SIGNAL and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
+            return f"The {gate.gate} gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it."
     final = final_stage(run)
     if final is not None and final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
         return (
@@ -157,7 +162,7 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     final, status = final_stage(run), run.status
     refused = [g for g in run.gates if g.outcome == "refused" and not g.allowed]
     if refused and status == "refused":
-        return f"The {refused[-1].gate} gate refused {refused[-1].stage}: {refused[-1].reason.rstrip('.')}."
+        return f"The {refused[-1].gate} gate refused {whom(refused[-1])}: {refused[-1].reason.rstrip('.')}."
     if status == "refused" and (reason := _refusal(run)):
         return f"The run was refused: {reason}."
     if final is None:
@@ -174,6 +179,11 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     if claim.ci95 is None:
         return f"{claim.n} problem is too few for an interval, so nothing is claimed."
     return ""
+
+
+def whom(gate: GateRow) -> str:
+    """What a gate spoke about, for a sentence."""
+    return "the run" if gate.stage == RUN else gate.stage
 
 
 def _refusal(run: Run) -> str:
@@ -205,9 +215,10 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
                 )
     if claim is not None and claim.errors:
         found.append(f"{claim.errors:,} records could not be graded and are in neither rate.")
-    found += [f"The {g.gate} gate refused {g.stage} and was overridden by name: {g.reason}" for g in run.gates
+    gates = [g for g in run.gates if g.gate != "claim"]  # that one is the verdict itself
+    found += [f"The {g.gate} gate refused {whom(g)} and was overridden by name: {g.reason}" for g in gates
               if g.outcome == "refused" and g.allowed]  # fmt: skip
-    found += [f"The {g.gate} gate warned about {g.stage}: {g.reason}" for g in run.gates if g.outcome == "warned"]
+    found += [f"The {g.gate} gate warned about {whom(g)}: {g.reason}" for g in gates if g.outcome == "warned"]
     return tuple(found)
 
 
