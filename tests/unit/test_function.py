@@ -13,7 +13,7 @@ from earnest.component import BuildContext, KeyedConfigError, build
 from earnest.prompts.parse import split_thought
 from earnest.rewards.base import Failed
 from earnest.rewards.function import Function
-from earnest.sandbox.function import Case, arguments, inline
+from earnest.sandbox.function import CALL, Case, arguments, columns, inline
 from earnest.types import Message, Problem, Rollout, Status
 from grading import grade, make_item
 
@@ -49,6 +49,7 @@ def odd(completions, **columns):
               "true": True, "huge": 10**400}
     return [values[c] for c in completions]
 
+def size(completions, **columns): return [len(completions)] * len(completions)
 def short(completions, **columns): return [1.0]
 def single(completions, **columns): return 1.0
 def needs(completions, difficulty): return [1.0] * len(completions)
@@ -118,7 +119,8 @@ def test_columns_and_shapes() -> None:
         Case(Problem(id="a", task="t", prompt="6*7?", answer="42", meta={"level": 3, "completion": "x"}), parsed("42"), (5, 6)),
         Case(Problem(id="b", task="t", prompt=talk, answer="7", meta={"solution": "seven"}), parsed("<think>a</think>7"), (7,)),
     ]  # fmt: skip
-    assert arguments(cases) == {
+    further = columns([case.problem for case in cases])
+    assert further == ["level"] and arguments(cases, further) == {
         "prompts": ["6*7?", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "6*7?"}]],
         "completions": ["42", [{"role": "assistant", "content": "<think>a</think>7"}]],
         "completion_ids": [(5, 6), (7,)],
@@ -126,7 +128,7 @@ def test_columns_and_shapes() -> None:
         "solution": ["42", "seven"],
         "level": [3, None],
     }
-    assert "completion_ids" not in arguments([replace(cases[0], token_ids=None), cases[1]])
+    assert "completion_ids" not in arguments([replace(cases[0], token_ids=None), cases[1]], further)
 
 
 def parsed(text: str, opened: bool = False) -> Any:
@@ -185,6 +187,15 @@ def test_what_hangs_every_time_costs_a_few_limits_and_no_more(here: BuildContext
     assert time.monotonic() - begun < 15
     reasons = [s.reason for s in found if isinstance(s, Failed)]
     assert len(reasons) == 40 and "no answer within" in reasons[0] and "was not asked" in reasons[-1]
+
+
+def test_many_completions_are_several_calls(here: BuildContext) -> None:
+    rollouts = [rollout("x" * (i % 9)) for i in range(2 * CALL + 3)]
+    assert term(here, "careful").score(rollouts, 0) == [float(i % 9) for i in range(2 * CALL + 3)]
+    assert max(term(here, "size").score(rollouts, 0)) == CALL  # type: ignore[type-var]
+    found = term(here, "needs").score(rollouts, 0)
+    said = ["was not asked: it had failed on everything" in s.reason for s in found if isinstance(s, Failed)]
+    assert said == [False] * CALL + [True] * (CALL + 3)
 
 
 def test_what_is_no_number_is_no_score(here: BuildContext) -> None:

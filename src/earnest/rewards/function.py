@@ -25,7 +25,7 @@ class Function(Reward):
     path: FunctionName
     """`file.py:name`, relative to the recipe, or `package.module:name`."""
     timeout_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    """Seconds that a call for one step's rollouts may take."""
+    """Seconds that a call for at most 64 completions may take."""
 
     _callee: Callee = PrivateAttr()
 

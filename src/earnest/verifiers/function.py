@@ -31,7 +31,7 @@ class Function(Verifier):
     path: FunctionName
     """`file.py:name`, relative to the recipe, or `package.module:name`."""
     timeout_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    """Seconds that a call for one batch of completions may take."""
+    """Seconds that a call for at most 64 completions may take."""
 
     _callee: Callee = PrivateAttr()
 
