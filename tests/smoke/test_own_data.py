@@ -99,7 +99,7 @@ def check_rewards(records: list[dict[str, Any]]) -> None:
     assert len(records) == 5 * 64 and any(r["verdict"]["correct"] for r in records)
     assert {r["reward_parts"]["brevity"] is None for r in records} == {True, False}
     for r in records:
-        text = "<think>" + r["text"] if r["well_formed"] else r["text"]  # the template opens the thought
+        text = "<think>" + r["text"]  # the template opens the thought
         right = r["finish"] == "stop" and r["answer_text"] is not None and r["answer_text"] == r["problem"]["answer"]
         hard = r["problem"]["meta"]["level"] > 3
         short = None if hard else max(0.0, 1 - len(text) / 200)

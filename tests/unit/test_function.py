@@ -142,9 +142,9 @@ def parsed(text: str, opened: bool = False) -> Any:
         ("<think>6*7</think>42", False, "<think>6*7</think>42"),
         ("6*7</think>42", True, "<think>6*7</think>42"),
         ("6*7</think>42", False, "6*7</think>42"),  # the model did not open it, and nobody else did
-        ("<think>6*7</think>42", True, "<think>6*7</think>42"),  # it opened it twice
-        ("6*7</think>", True, "6*7</think>"),
-        ("still at it", True, "still at it"),
+        ("<think>6*7</think>42", True, "<think><think>6*7</think>42"),  # it opened it twice
+        ("6*7</think>", True, "<think>6*7</think>"),
+        ("still at it", True, "<think>still at it"),
     ],
 )
 def test_a_completion_is_seen_as_one_text(text: str, opened: bool, seen: str) -> None:

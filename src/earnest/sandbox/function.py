@@ -4,13 +4,12 @@
 
 It is called with keywords: `prompts`, `completions`, `completion_ids` (where there are any), `answer`, `solution` (the same,
 unless the row has a column of that name), and every further column of the rows; those that it does not name are left out, unless
-it takes **columns. A completion is text where the prompt is text, and [{"role": "assistant", "content": …}] where the prompt is a
-list of messages: as the model wrote it, thought and marks included, with `<think>` before it where the prompt had opened the
-thought. It returns one number per completion, or None where it does not apply. It may be async.
+it takes **columns. A column that some rows lack is None there. A completion is text where the prompt is text, and [{"role":
+"assistant", "content": …}] where the prompt is a list of messages: as the model wrote it, thought and marks included, after the
+open mark where the prompt wrote that. It returns one number per completion, or None where it does not apply. It may be async.
 
-A column that some rows lack is None there. Each completion is scored on its own: a call that fails is made again one by one, so
-that one failure costs one score.
-Used by the reward and by the verifier `function`; what a score means is theirs.
+Each completion is scored on its own: a call that fails is made again one by one, so that one failure costs one score. Used by
+the reward and by the verifier `function`; what a score means is theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ CALL = 64
 PATIENCE = 3
 """How many times the limit of a call is spent on asking again one by one."""
 QUOTED_CHARS = 400
-OPEN, CLOSE = "<think>", "</think>"
 _OURS = ("prompts", "completions", "completion_ids", "prompt", "completion", "answer", "solution")
 
 
@@ -157,8 +155,7 @@ def _completion(case: Case) -> Json:
 
 def inline(parsed: Parsed) -> str:
     """The whole completion as text: what the model wrote, after the mark that a prompt may have written for it."""
-    opened = parsed.well_formed and CLOSE in parsed.text and OPEN not in parsed.text
-    return OPEN + parsed.text if opened else parsed.text
+    return parsed.opening + parsed.text
 
 
 def _how(error: WorkerError) -> str:
