@@ -49,6 +49,9 @@ def odd(completions, **columns):
               "true": True, "huge": 10**400}
     return [values[c] for c in completions]
 
+def quotes(completions, **columns):
+    print(ascii(completions))
+    raise ValueError("no number in " + completions[0])
 def size(completions, **columns): return [len(completions)] * len(completions)
 def short(completions, **columns): return [1.0]
 def single(completions, **columns): return 1.0
@@ -223,7 +226,10 @@ def test_a_hostile_completion_is_cut_and_made_printable(here: BuildContext) -> N
     (failed,) = term(here, "needs").score([rollout("\x1b[2J\u202e\ud800\n" + "x" * 10**6, prompt="?\x1b[2J")], 0)
     assert isinstance(failed, Failed) and len(failed.reason) < 3000 and "characters left out" in failed.reason
     failed.reason.encode()
-    assert not {"\x1b", "\u202e"} & set(failed.reason)
+    (quoted,) = term(here, "quotes").score([rollout("\x1b[2J\u202e\ud800")], 0)
+    assert isinstance(quoted, Failed) and "no number in ⟨U+001B⟩[2J" in quoted.reason
+    for reason in (failed.reason, quoted.reason):
+        assert not {"\x1b", "\u202e", "\ud800"} & set(reason)
 
 
 # ------------------------------------------------------------------------------------------------ as the verifier
