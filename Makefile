@@ -21,7 +21,7 @@ install: .venv/.installed
 	@touch $@
 
 .venv/.installed-all: .venv/.installed
-	$(PIP) install -e ".[dev,real]" -c constraints.txt
+	$(PIP) install -e ".[dev,real,interop]" -c constraints.txt
 	@touch $@
 
 demo: install

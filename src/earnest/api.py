@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earnest.component import Component, build, digest, names, parts
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, nearest
@@ -26,6 +26,10 @@ from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
 from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
+
+if TYPE_CHECKING:
+    from earnest.evaluate.audit import Audit
+    from earnest.stages.inspection import Example, Inspection
 
 PACKAGES = ("earnest", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
 
@@ -119,6 +123,31 @@ def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -
     return judge(build("verifier", verifier), items)
 
 
+def audit(
+    verifier: str | Mapping[str, Any], *, task: str | Mapping[str, Any] | None = None, problems: int = 100
+) -> Audit:
+    """What a verifier pays for: right answers, near misses, attacks; on a task's problems or a few golds of common kinds."""
+    from earnest.evaluate.audit import audit as try_out
+
+    return try_out(build("verifier", verifier), None if task is None else build("task", task), problems)
+
+
+def check_data(source: Path, *, model: str | None = None, prompt: str = "chat") -> Inspection:
+    """Sizes, lengths and overlap of what a recipe, or a file of JSON rows, would train on. Raises ConfigError, DataError."""
+    from earnest.stages.inspection import inspect
+
+    return inspect(_recipe_of(source, model, prompt))
+
+
+def show_data(
+    source: Path, *, stage: str | None = None, count: int = 3, model: str | None = None, prompt: str = "chat"
+) -> list[Example]:
+    """Training examples token by token, with what the loss is on."""
+    from earnest.stages.inspection import examples
+
+    return examples(_recipe_of(source, model, prompt), stage, count)
+
+
 def load_run(path: str | Path) -> Run:
     """What a run directory says, without touching it."""
     folder = Path(path)
@@ -199,6 +228,25 @@ def evaluate(
     summary = summarize(sampled, greedy)
     statuses = {mode: counts.to_json() for mode, counts in summary.statuses.items()}
     return EvalResult(model, chosen.name, split, looks, summary.rates(), statuses)
+
+
+def _recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:
+    """A recipe's file or folder; a file of rows becomes the recipe that would imitate it."""
+    from earnest.stages.road import check
+
+    if source.is_dir() or source.suffix in (".yaml", ".yml"):
+        if model is not None:
+            raise ConfigError("--model has no effect: the recipe names one", where=str(source))
+        recipe = load(source).recipe
+    else:
+        rows: dict[str, Json] = {
+            "name": "data", "model": "tiny" if model is None else {"name": "hf", "path": str(Path(model).resolve()) if
+            Path(model).is_dir() else model}, "task": {"name": "jsonl", "path": str(source.resolve())}, "prompt": prompt,
+            "stages": [{"stage": "sft", "steps": 1, "lr": 1e-3}, {"stage": "eval"}],
+        }  # fmt: skip
+        recipe = read(json.dumps(rows), source, ()).recipe
+    check(recipe)
+    return recipe
 
 
 def _check_allowed(recipe: Recipe, allow: Sequence[str]) -> None:
@@ -328,4 +376,7 @@ def _versions() -> dict[str, Json]:
     return found
 
 
-__all__ = ["EarnestError", "EvalResult", "Run", "RunResult", "evaluate", "load_run", "resume", "run", "verify"]
+__all__ = [
+    "EarnestError", "EvalResult", "Run", "RunResult", "audit", "check_data", "evaluate", "load_run", "resume", "run",
+    "show_data", "verify",
+]  # fmt: skip

@@ -49,6 +49,7 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
     "H9": ({"reward/missing": 0.02}, {"reward/missing": at(30, 0.02, 0.0)}),
     "H10": ({"verdict/no_answer": 0.2}, {"verdict/no_answer": 0.08}),
     "H11": ({"grad_norm": at(40, math.nan, 1.0), "update/taken": at(40, 0.0, 1.0)}, {"update/taken": at(40, 0.0, 1.0)}),
+    "H12": ({"data/held_out": at(40, 2.0, 0.0)}, {"data/held_out": 0.0}),
     "H13": (
         {"grad_norm": lambda s: 30.0 if s in (40, 43, 44) else 1.0}, {"grad_norm": lambda s: 30.0 if s in (40, 43) else 1.0},
     ),

@@ -53,7 +53,7 @@ def _some_words(*key: str | int) -> str:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """150 one-step problems, 100 written out of which half are too long for the stand-in, and a text."""
     folder = tmp_path / "data"
-    for name in ("mawps_family", "gsm8k", "drift_text"):
+    for name in ("mawps_family", "gsm8k", "drift_text", "arc", "derived"):
         (folder / name).mkdir(parents=True)
     rows: list[dict[str, Any]] = []
     for i in range(150):
@@ -71,6 +71,16 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ]
         (folder / "gsm8k" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     (folder / "drift_text" / "wiki_demo.txt").write_text("A river runs to the sea.\nTwo rivers meet below the hill.\n")
+    letters = ["red", "green", "blue", "grey"]
+    questions: dict[str, list[dict[str, Any]]] = {
+        "arc/arc_easy": [{"query": f"Question: {_some_words('arc', i)}?", "choices": letters, "gold": i % 4} for i in range(5)],
+        "derived/hellaswag_val_1000": [{"ctx": _some_words("h", i), "endings": letters, "label": i % 4} for i in range(5)],
+        "derived/mmlu_test_1140": [
+            {"subject": "maths", "question": _some_words("m", i), "choices": letters, "answer": "ABCD"[i % 4]} for i in range(5)
+        ],
+    }  # fmt: skip
+    for name, asked in questions.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
     monkeypatch.setenv("EARNEST_DATA", str(folder))
     return folder
 
@@ -115,9 +125,18 @@ def test_the_whole_road_runs_on_any_model_folder(data: Path, model: Path, tmp_pa
     assert result.status == "done", result.sentence
     report = api.load_run(run).report
     assert report is not None and set(report["models"]) == {"base", "sft", "rl"} and report["final"] == "rl"
-    (drift,) = [row for row in report["drift"] if row["model"] == "sft"]
+    drift, *choices = [row for row in report["drift"] if row["model"] == "sft"]
     assert drift["metric"] == "bits_per_byte" and drift["n"] == 2 and drift["value"] > 0
     assert drift["value"] != drift["base_value"], "training changed nothing"
+    assert [(row["name"], row["metric"]) for row in choices] == [
+        ("arc_easy", "acc_norm"), ("hellaswag", "acc_norm"), ("mmlu", "acc")
+    ]  # fmt: skip
+    assert all(row["n"] == 5 and row["chance"] == 0.25 for row in choices)
+    base, sft = (
+        [json.loads(line) for line in (run / "eval" / model / "drift_arc_easy.choices.jsonl").read_text().splitlines()]
+        for model in ("base", "sft")
+    )
+    assert [row["id"] for row in base] == list("01234") and base[0]["logps"] != sft[0]["logps"]
     rows = [json.loads(line) for line in (run / "sft_gsm8k" / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["data/overlong"] >= 1, "half the examples do not fit the context"
     assert not list(run.glob("*/checkpoints")), "a finished stage keeps its model alone"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +326,63 @@ def test_a_loss_without_spread_is_flagged(tmp_path: Path):
     run.lines("eval/rl/drift_skill.jsonl", [json.loads(x) for x in lines(records([[False]] * 200))])
     run.lines("eval/base/drift_skill.jsonl", [json.loads(x) for x in lines(records([[True]] * 200))])
     assert read(run.finish())["drift"][0]["flagged"]
+
+
+def with_choices(path: Path, base: Sequence[bool], rl: Sequence[bool], metric: str = "acc", cut: int = 0) -> RunOnDisk:
+    """Items of two and of three choices in turn: chance is (1/2 + 1/3) / 2. By `acc` item i is right where its mark is true; the
+    first choice is so long that acc_norm always takes it."""
+    run = road(path, base=0.1, sft=0.3, rl=0.7, drift=[{"name": "quiz", "chance": None, "metric": metric}])
+    for name, marks in (("base", base), ("rl", rl)):
+        run.lines(f"eval/{name}/drift_quiz.choices.jsonl", [
+            {
+                "id": str(i), "logps": [-9.0, -2.0, -9.5][: 2 + i % 2], "chars": [90, 1, 1][: 2 + i % 2],
+                "gold": int(right), "cut": cut if i == 0 and name == "rl" else 0, "acc": None, "acc_norm": None,
+            }
+            for i, right in enumerate(marks)
+        ])  # fmt: skip
+    return run
+
+
+def test_multiple_choice_is_paired_and_knows_its_chance(tmp_path: Path):
+    """100 items, 80 right before, of which 10 are lost and none gained; accuracies are made from the log-likelihoods."""
+    path = with_choices(tmp_path, [True] * 80 + [False] * 20, [True] * 70 + [False] * 30, cut=3).finish()
+    (quiz,) = read(path)["drift"]
+    assert (quiz["base_value"], quiz["value"], quiz["n"], quiz["model"]) == (0.8, 0.7, 100, "rl")
+    assert quiz["chance"] == pytest.approx(5 / 12) and quiz["cut"] == 1
+    m, spread = -10 / 102, 12 / 102  # Bonett and Price: one imaginary item gained, one lost
+    half = 1.984217 * ((spread - m**2) / 102) ** 0.5
+    assert quiz["ci95"] == pytest.approx([m - half, m + half], abs=1e-6) and quiz["diff"] == pytest.approx(-0.1)
+    assert quiz["p_value"] == pytest.approx(2 / 2**10) and quiz["can_show"] and quiz["flagged"]
+    page = (path / "report/index.html").read_text()
+    assert "acc, % (chance 41.7)" in page and "1 without the beginning of their context" in page
+
+
+def test_the_metric_decides_what_is_right(tmp_path: Path):
+    """Per character the long first choice wins, so the marks turn round."""
+    (quiz,) = read(with_choices(tmp_path, [True] * 30 + [False] * 70, [False] * 100, metric="acc_norm").finish())[
+        "drift"
+    ]
+    assert (quiz["base_value"], quiz["value"]) == (0.7, 1.0)
+
+
+def test_multiple_choice_at_chance_cannot_show_drift(tmp_path: Path):
+    """45 of 100, [36, 55] %, where guessing gives 41.7 %: all of them lost, and still not flagged."""
+    path = with_choices(tmp_path, [True] * 45 + [False] * 55, [False] * 100).finish()
+    (quiz,) = read(path)["drift"]
+    assert not quiz["can_show"] and not quiz["flagged"]
+    assert "cannot show drift" in (path / "report/report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "change", [{"chars": [1]}, {"gold": 2}, {"chars": [0, 1]}, {"logps": "ab"}, {"id": None, "cut": None}]
+)
+def test_a_damaged_row_is_named(tmp_path: Path, change: dict[str, Any]):
+    run = with_choices(tmp_path, [True], [True])
+    good = {"id": "0", "logps": [-1.0, -2.0], "chars": [1, 1], "gold": 0, "cut": 0}
+    run.lines("eval/rl/drift_quiz.choices.jsonl", [good, good | change])
+    with pytest.raises(DataError) as error:
+        read(run.finish())
+    assert error.value.where.endswith("rl/drift_quiz.choices.jsonl:2")
 
 
 def lines(rows: Any) -> list[str]:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from earnest.seeding import derive, rng
+from earnest.tasks.clusters import normalised
 from earnest.types import Problem
 
+Item = TypeVar("Item")
 
-def subset(problems: Sequence[Problem], count: int) -> list[Problem]:
-    """At most `count` of a split, drawn without regard to their order in the source; the same ones for every run and seed."""
-    if count >= len(problems):
-        return list(problems)
-    chosen = sorted(rng("subset", len(problems)).sample(range(len(problems)), count))
-    return [problems[i] for i in chosen]
+
+def subset(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of them, drawn without regard to their order in the source; the same ones for every run and seed."""
+    if count >= len(items):
+        return list(items)
+    chosen = sorted(rng("subset", len(items)).sample(range(len(items)), count))
+    return [items[i] for i in chosen]
+
+
+def among(problems: Sequence[Problem], questions: frozenset[str]) -> int:
+    """How many of the problems ask one of these questions (as `normalised` writes them)."""
+    return sum(normalised(problem.question) in questions for problem in problems)
 
 
 class Order:

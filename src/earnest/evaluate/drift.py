@@ -1,6 +1,7 @@
 """What training did to the rest of the model: benchmarks it was not trained on, against the base model, paired.
 
-Two kinds. A *rate* (another task, greedy or sampled): drift is the difference of pass rates. *Bits per byte* of plain
+Three kinds. A *rate* (another task, greedy or sampled): drift is the difference of pass rates. *Multiple choice* by
+log-likelihood: the difference of accuracies, chance being the mean of 1 / number of choices. *Bits per byte* of plain
 text (lower is better): drift is the relative change. A benchmark on which the base model itself does no better than
 chance has nothing to lose and cannot show drift.
 """
@@ -11,11 +12,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from earnest.evaluate.load import Benchmark, Document, ModelRecords
+from earnest.evaluate.items import Answered, Document
+from earnest.evaluate.load import Benchmark, ModelRecords
 from earnest.evaluate.summary import graded, pass_rate
-from earnest.functional.stats import Interval, Rate, paired_difference, ratio_change
+from earnest.functional.stats import Interval, Rate, paired_difference, rate, ratio_change
 from earnest.types import Record
 
+CHOICE_METRICS = ("acc", "acc_norm")
 FLAG = 0.02
 """A loss is flagged beyond two points (or two per cent of the bits) and two standard errors."""
 
@@ -25,7 +28,7 @@ class Drift:
     """One benchmark, one model, against the base. `loss` is positive where the model got worse, whatever the metric."""
 
     name: str
-    metric: str  # greedy | sampled | bits_per_byte
+    metric: str  # greedy | sampled | acc | acc_norm | bits_per_byte
     model: str
     base: float  # rate, or bits per byte
     value: float
@@ -33,14 +36,19 @@ class Drift:
     diff: float  # of rates; or relative change of bits per byte
     ci95: Interval | None
     p_value: float | None
-    n: int  # problems or documents
+    n: int  # problems, items or documents
     z: float | None
     chance: float | None
     can_show: bool
+    cut: int = 0  # of the n, items whose context was too long for one of the two models and lost its beginning
 
     @property
     def is_bytes(self) -> bool:
         return self.metric == "bits_per_byte"
+
+    @property
+    def is_choice(self) -> bool:
+        return self.metric in CHOICE_METRICS
 
     @property
     def loss(self) -> float:
@@ -65,6 +73,10 @@ def measure(benchmark: Benchmark, model: str, base: ModelRecords, trained: Model
         if name not in base.drift_bytes or name not in trained.drift_bytes:
             return None
         return bytes_drift(benchmark, model, base.drift_bytes[name], trained.drift_bytes[name])
+    if benchmark.metric in CHOICE_METRICS:
+        if name not in base.drift_choices or name not in trained.drift_choices:
+            return None
+        return choice_drift(benchmark, model, base.drift_choices[name], trained.drift_choices[name])
     if name not in base.drift or name not in trained.drift:
         return None
     return rate_drift(benchmark, model, base.drift[name], trained.drift[name])
@@ -87,6 +99,26 @@ def rate_drift(benchmark: Benchmark, model: str, base: Sequence[Record], trained
     )  # fmt: skip
 
 
+def choice_drift(
+    benchmark: Benchmark, model: str, base: Sequence[Answered], trained: Sequence[Answered]
+) -> Drift | None:
+    """Difference of accuracies on the items that both have. Chance comes from the items' own numbers of choices."""
+    b_of = {item.id: item for item in trained}
+    pairs = [(a, b_of[a.id]) for a in base if a.id in b_of]
+    if not pairs:
+        return None
+    a_right = [[a.right(benchmark.metric)] for a, _ in pairs]
+    b_right = [[b.right(benchmark.metric)] for _, b in pairs]
+    found, before = paired_difference(a_right, b_right), rate(a_right)
+    chance = sum(a.chance for a, _ in pairs) / len(pairs)
+    return Drift(
+        name=benchmark.name, metric=benchmark.metric, model=model, base=before.value, value=rate(b_right).value,
+        base_ci95=before.ci95, diff=found.diff, ci95=found.ci95, p_value=found.p_value, n=found.n, z=found.z,
+        chance=chance, can_show=before.ci95 is not None and before.ci95[0] > chance,
+        cut=sum(a.cut > 0 or b.cut > 0 for a, b in pairs),
+    )  # fmt: skip
+
+
 def bytes_drift(
     benchmark: Benchmark, model: str, base: Sequence[Document], trained: Sequence[Document]
 ) -> Drift | None:
@@ -96,8 +128,7 @@ def bytes_drift(
     if not shared:
         return None
     size = sum(a[key].bytes for key in shared)
-    a_bits = [a[key].bits for key in shared]
-    b_bits = [b[key].bits * a[key].bytes / b[key].bytes for key in shared]  # another tokenizer may cut it elsewhere
+    a_bits, b_bits = [a[key].bits for key in shared], [b[key].bits for key in shared]
     found = ratio_change(a_bits, b_bits)
     return Drift(
         name=benchmark.name, metric="bits_per_byte", model=model, base=sum(a_bits) / size, value=sum(b_bits) / size,

@@ -2,7 +2,7 @@
 
 What is read: run.json, config/resolved.json, and per stage stage.json, metrics.jsonl, events.jsonl; per evaluation
 stage protocol.json and, per model, the records of sampled.jsonl, greedy.jsonl, drift_<name>.jsonl and the rows of
-drift_<name>.bytes.jsonl.
+drift_<name>.bytes.jsonl and drift_<name>.choices.jsonl.
 """
 
 from __future__ import annotations
@@ -11,24 +11,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from earnest.data.store import read_records, read_rows
 from earnest.errors import DataError, RunDirError
+from earnest.evaluate.items import Answered, Document
 from earnest.types import Record
 
 Row: TypeAlias = Mapping[str, Any]
+Item = TypeVar("Item", Document, Answered)
 BASE = "base"
 """How a stage names the policy that no stage of the run has trained."""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One text of a bits-per-byte benchmark. Example: Document(id="wiki/3", bits=8123.4, bytes=7001)."""
-
-    id: str
-    bits: float
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +32,7 @@ class ModelRecords:
     greedy: tuple[Record, ...]
     drift: Mapping[str, tuple[Record, ...]]  # benchmark -> records
     drift_bytes: Mapping[str, tuple[Document, ...]]  # benchmark -> documents
+    drift_choices: Mapping[str, tuple[Answered, ...]]  # benchmark -> multiple-choice items
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ class Benchmark:
 
     name: str
     chance: float | None
-    metric: str  # greedy | sampled | bits_per_byte
+    metric: str  # greedy | sampled | bits_per_byte | acc | acc_norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,20 +191,27 @@ def _eval(folder: Path, stage: StageRun) -> EvalRun:
 
 def _model(folder: Path, drift: Sequence[Row]) -> ModelRecords:
     names = [str(row["name"]) for row in drift]
-    bytes_files = {name: folder / f"drift_{name}.bytes.jsonl" for name in names}
     return ModelRecords(
         sampled=_records(folder / "sampled.jsonl"),
         greedy=_records(folder / "greedy.jsonl"),
         drift={name: records for name in names if (records := _records(folder / f"drift_{name}.jsonl"))},
-        drift_bytes={name: _documents(file) for name, file in bytes_files.items() if file.is_file()},
+        drift_bytes={name: rows for name in names if (rows := _items(folder / f"drift_{name}.bytes.jsonl", Document))},
+        drift_choices={
+            name: rows for name in names if (rows := _items(folder / f"drift_{name}.choices.jsonl", Answered))
+        },
     )
 
 
-def _documents(path: Path) -> tuple[Document, ...]:
-    try:
-        return tuple(Document(str(r["id"]), float(r["bits"]), int(r["bytes"])) for r in read_rows(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError("a row without id, bits and bytes", where=str(path), why=str(error)) from None
+def _items(path: Path, kind: type[Item]) -> tuple[Item, ...]:
+    found: list[Item] = []
+    for number, row in enumerate(_rows(path), start=1):
+        try:
+            found.append(kind.from_json(row))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"not the row of a drift benchmark ({kind.__name__})", where=f"{path}:{number}", why=str(error)
+            ) from None
+    return tuple(found)
 
 
 def _gates(events: Sequence[Row], allowed: set[str]) -> tuple[GateRow, ...]:

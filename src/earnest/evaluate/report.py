@@ -221,7 +221,7 @@ def _drift_json(d: Drift) -> dict[str, Json]:
         "name": d.name, "metric": d.metric, "model": d.model, "base_value": d.base, "value": d.value,
         "base_ci95": _interval_json(d.base_ci95), "diff": d.diff, "ci95": _interval_json(d.ci95),
         "relative": d.is_bytes, "lower_is_better": d.is_bytes, "p_value": d.p_value, "n": d.n, "z": d.z,
-        "chance": d.chance, "can_show": d.can_show, "flagged": d.flagged,
+        "chance": d.chance, "can_show": d.can_show, "flagged": d.flagged, "cut": d.cut,
     }  # fmt: skip
 
 

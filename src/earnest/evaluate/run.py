@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earnest.component import digest
-from earnest.data.reading import read_tokens
 from earnest.data.rollouts import Roller
-from earnest.data.samples import demonstrations
 from earnest.data.store import to_json
 from earnest.engines.base import EngineSession
-from earnest.errors import DataError, GateRefused
-from earnest.models.base import Policy
+from earnest.errors import GateRefused
 from earnest.runlog import AppendLog
 from earnest.seeding import derive
 from earnest.types import Problem, Record, Sampling, Split, Status
@@ -89,37 +86,6 @@ def pass_rate(records: Sequence[Record]) -> float:
     """Share of right ones among those that could be graded."""
     graded = [record.verdict.correct for record in records if record.verdict.correct is not None]
     return sum(graded) / len(graded) if graded else math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentBits:
-    """The information content of one document under a model, after its first token."""
-
-    id: str
-    bits: float
-    bytes: int
-
-
-def document_bits(
-    documents: Sequence[str], policy: Policy, *, max_tokens: int, micro_batch_tokens: int
-) -> list[DocumentBits]:
-    """Bits of every document's first `max_tokens` tokens given the first one, and the bytes they stand for.
-
-    Bits per byte = sum(bits) / sum(bytes) compares models with different tokenizers.
-    """
-    found: list[DocumentBits] = []
-    limit = min(max_tokens, policy.context_length)
-    for number, text in enumerate(documents):
-        ids: tuple[int, ...] = tuple(policy.tokenizer.encode(text, add_special_tokens=False, verbose=False)[:limit])
-        if len(ids) < 2:
-            continue
-        sample = demonstrations([(ids[:1], ids[1:])])
-        logp_T = read_tokens(policy, sample, micro_batch_tokens, 1.0, lambda _, forward: forward.logp_T)
-        told = str(policy.tokenizer.decode(list(ids[1:]), clean_up_tokenization_spaces=False))
-        found.append(DocumentBits(str(number), -float(logp_T.double().sum()) / math.log(2), len(told.encode())))
-    if not found:
-        raise DataError("no document is long enough to measure", remedy="texts of at least two tokens")
-    return found
 
 
 def _records(

@@ -87,16 +87,22 @@ def drift_table(rows: Sequence[Drift]) -> Table:
     columns = ("benchmark", "model", "base → model", "change", "p", "n", "reading")
     return Table(columns, tuple(
         (
-            Cell(d.name, "bits per byte" if d.is_bytes else f"{d.metric} pass rate, %"),
+            Cell(d.name, _metric(d)),
             Cell(d.model),
             Cell(f"{drift_value(d, d.base)} → {drift_value(d, d.value)}"),
             Cell(text.signed_points(d.diff) + (" %" if d.is_bytes else ""), text.interval(d.ci95, signed=True)),
             Cell(text.p_value(d.p_value)),
-            Cell(f"{d.n:,}"),
+            Cell(f"{d.n:,}", f"{d.cut:,} without the beginning of their context" if d.cut else ""),
             Cell(reading(d), strong=d.flagged),
         )
         for d in rows
     ))  # fmt: skip
+
+
+def _metric(d: Drift) -> str:
+    if d.is_bytes:
+        return "bits per byte"
+    return f"{d.metric}, % (chance {text.points(d.chance or 0)})" if d.is_choice else f"{d.metric} pass rate, %"
 
 
 def drift_value(d: Drift, value: float) -> str:

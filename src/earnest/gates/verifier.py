@@ -7,16 +7,26 @@ what is paid. How many were is printed beside every score.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from earnest.data.rollouts import judge
 from earnest.data.select import subset
 from earnest.gates.base import RUN, Form, Gate, GateResult, Grading
+from earnest.tasks.base import Task
 from earnest.types import Item, Json, Parsed, Problem, Solution, Verdict
 from earnest.verifiers.attacks import Attack, attacks
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One answer to grade. Only `gold` must be paid. Example: Trial("attack", Attack("hedge, gold first", ...))."""
+
+    kind: Literal["gold", "near miss", "attack"]
+    attack: Attack
 
 
 @dataclass(slots=True)
@@ -35,31 +45,39 @@ class Tally:
         return self.near_misses + self.attacks
 
 
-def try_out(form: Form, problems: int, attacked: int) -> Tally:
-    """Grade gold solutions and near misses of some problems of every split, and the attacks on a few of them."""
-    tally = Tally()
-    chosen = subset(form.task.problems("train"), problems)
-    asked: list[tuple[str, Attack]] = []
-    for number, problem in enumerate(chosen):
-        gold = form.task.gold(problem)
+def trials(task: Task, problems: Sequence[Problem], attacked: int) -> list[Trial]:
+    """Gold solutions and near misses of the problems, and the whole list of attacks on the first `attacked` of them."""
+    found: list[Trial] = []
+    for number, problem in enumerate(problems):
+        gold = task.gold(problem)
         if gold is None or problem.answer is None:
             continue
-        wrong = list(form.task.wrong(problem))
-        asked.append(("gold", Attack("gold", _item(problem, gold))))
-        asked += [("near", Attack(f"near miss {solution.answer!a}", _item(problem, solution))) for solution in wrong]
+        wrong = list(task.wrong(problem))
+        found.append(Trial("gold", Attack("gold", _item(problem, gold))))
+        found += [Trial("near miss", Attack("near miss", _item(problem, solution))) for solution in wrong]
         if number < attacked and wrong:
-            asked += [("attack", attack) for attack in attacks(problem, wrong[0].answer)]
-    verdicts = judge(form.verifier, [attack.item for _, attack in asked])
-    for (kind, attack), verdict in zip(asked, verdicts, strict=True):
-        if kind == "gold":
-            tally.golds += 1
-            tally.golds_unpaid += [] if verdict.correct else [(attack, verdict)]
+            found += [Trial("attack", attack) for attack in attacks(problem, wrong[0].answer)]
+    return found
+
+
+def is_paid(verdict: Verdict) -> bool:
+    """Right, or given anything at all."""
+    return bool(verdict.correct) or (verdict.score or 0.0) > 0
+
+
+def tally(shown: Sequence[Trial], verdicts: Sequence[Verdict]) -> Tally:
+    """The verdicts on the trials, counted."""
+    found = Tally()
+    for trial, verdict in zip(shown, verdicts, strict=True):
+        if trial.kind == "gold":
+            found.golds += 1
+            found.golds_unpaid += [] if verdict.correct else [(trial.attack, verdict)]
             continue
-        tally.near_misses += kind == "near"
-        tally.attacks += kind == "attack"
-        tally.failed += verdict.correct is None
-        tally.paid += [(attack, verdict)] if verdict.correct or (verdict.score or 0.0) > 0 else []
-    return tally
+        found.near_misses += trial.kind == "near miss"
+        found.attacks += trial.kind == "attack"
+        found.failed += verdict.correct is None
+        found.paid += [(trial.attack, verdict)] if is_paid(verdict) else []
+    return found
 
 
 class Verifier(Gate):
@@ -75,7 +93,7 @@ class Verifier(Gate):
     """Refuse if a smaller share of the right solutions is graded right; warn below all of them."""
 
     def check(self, evidence: Grading) -> GateResult:
-        tallies = [(form, try_out(form, self.problems, self.attacked)) for form in evidence.forms]
+        tallies = [(form, self._tried(form)) for form in evidence.forms]
         golds = sum(t.golds for _, t in tallies)
         unpaid = [found for _, t in tallies for found in t.golds_unpaid]
         paid = [(form, *found) for form, t in tallies for found in t.paid]
@@ -97,15 +115,19 @@ class Verifier(Gate):
             kinds = ", ".join(f"{name} ({n})" for name, n in Counter(a.name for _, a, _ in paid).most_common(3))
             form, attack, verdict = paid[0]
             return self.result(
-                RUN, "refused", f"{told}. Paid: {kinds}; first {_said(attack, verdict)}",
+                RUN, "refused", f"{told}. Paid: {kinds}; first {said(attack, verdict)}",
                 f"a stricter verifier than {form.verifier.name}; `earnest audit` shows every attack", numbers,
             )  # fmt: skip
         if unpaid:
-            reason = f"{told}; first {_said(*unpaid[0])}"
+            reason = f"{told}; first {said(*unpaid[0])}"
             refused = len(unpaid) > (1 - self.gold_floor) * golds
             remedy = "golds that the verifier can read, or another verifier"
             return self.result(RUN, "refused" if refused else "warned", reason, remedy, numbers)
         return self.result(RUN, "passed", told, "", numbers)
+
+    def _tried(self, form: Form) -> Tally:
+        shown = trials(form.task, subset(form.task.problems("train"), self.problems), self.attacked)
+        return tally(shown, judge(form.verifier, [trial.attack.item for trial in shown]))
 
 
 def _item(problem: Problem, solution: Solution) -> Item:
@@ -114,7 +136,8 @@ def _item(problem: Problem, solution: Solution) -> Item:
     return Item(problem=problem, parsed=parsed, truncated=False)
 
 
-def _said(attack: Attack, verdict: Verdict) -> str:
+def said(attack: Attack, verdict: Verdict) -> str:
+    """One paid or unpaid answer, quoted."""
     item = attack.item
     answer = item.parsed.answer_text or ""
     reason = f" ({verdict.reason})" if verdict.reason else ""

@@ -69,6 +69,7 @@ class Context:
     policies: Mapping[str, Artefact | None]  # None: the model's own beginning
     totals: Mapping[str, Mapping[str, Json]]  # what earlier stages spent, by id
     controls: frozenset[str]
+    held_out: frozenset[str]  # questions of every evaluation, normalised
     trained: str | None  # the newest policy a stage made that is no control; None: only the base
     stop: StopRequest
     allow: frozenset[str]

@@ -6,64 +6,28 @@ import json
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from earnest.component import DataPath, build, digest, plug
-from earnest.data.documents import read_documents
+from earnest.component import digest, plug
 from earnest.data.select import subset
 from earnest.errors import ConfigError, Interrupted, nearest
 from earnest.evaluate.run import (
     Protocol,
     check_grader,
     count_look,
-    document_bits,
     greedy,
     pass_rate,
     sampled,
     write_records,
 )
 from earnest.models.base import Policy
-from earnest.prompts.base import Prompt
-from earnest.runlog import AppendLog, write_json
+from earnest.runlog import write_json
 from earnest.seeding import derive
 from earnest.stages.base import BASE, Context, Outcome, Reading, Stage
+from earnest.stages.drift import DriftItems, SkillDrift
 from earnest.stages.training import own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.types import Json, Problem, Split
-
-
-class SkillDrift(BaseModel):
-    """A skill of the base, asked again of every later model: greedy pass rate on a task of its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    """Names it in the report."""
-    task: Annotated[Task, plug("task")]
-    """Problems of the skill."""
-    prompt: Annotated[Prompt, plug("prompt")] = Field(default_factory=lambda: build("prompt", "plain"))
-    """In which form they are put."""
-    problems: int = Field(300, gt=1)
-    """How many."""
-    max_tokens: int = Field(32, gt=0)
-    """Completion tokens at most."""
-    chance: float | None = None
-    """What guessing would score; a base within its interval of that cannot show drift."""
-
-
-class TextDrift(BaseModel):
-    """Plain text: bits per byte of documents under every model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    """Names it in the report."""
-    text: DataPath
-    """A .txt file (one document a line) or .jsonl (field `text`)."""
-    documents: int = Field(100, gt=1)
-    """How many."""
-    max_tokens: int = Field(256, gt=1)
-    """Of each."""
 
 
 class Eval(Stage):
@@ -87,11 +51,11 @@ class Eval(Stage):
     """Ids of the policies to evaluate; by default the base and every stage that made one."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Share of completions on which the grader may fail; above it there are no numbers to report."""
-    drift: tuple[SkillDrift | TextDrift, ...] = ()
+    drift: DriftItems = ()
     """What the base could do before: measured again on every model."""
 
     def files(self) -> tuple[Path, ...]:
-        return tuple(Path(item.text) for item in self.drift if isinstance(item, TextDrift))
+        return tuple(item.file for item in self.drift if not isinstance(item, SkillDrift))
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
         skills = [item for item in self.drift if isinstance(item, SkillDrift)]
@@ -113,8 +77,9 @@ class Eval(Stage):
         for name in named:
             if named.count(name) > 1:
                 raise ConfigError(f"two drift measurements are named '{name}'", where=f"{self.id}.drift")
-        for file in self.files():
-            read_documents(file)
+        for item in self.drift:
+            if not isinstance(item, SkillDrift):
+                item.read()
 
     def run(self, context: Context, start: str) -> Outcome:
         task = self.task or context.task
@@ -164,16 +129,8 @@ class Eval(Stage):
                     write_records(folder / f"drift_{item.name}.jsonl", records)
                     rates[item.name] = pass_rate(records)
                 else:
-                    rates[item.name] = self._text(item, policy, folder)
+                    rates |= item.measure(policy, folder)
         return rates
-
-    def _text(self, item: TextDrift, policy: Policy, folder: Path) -> float:
-        documents = read_documents(Path(item.text))[: item.documents]
-        bits = document_bits(documents, policy, max_tokens=item.max_tokens, micro_batch_tokens=4096)
-        log = AppendLog(folder / f"drift_{item.name}.bytes.jsonl")
-        log.cut(0)
-        log.append([{"id": d.id, "bits": d.bits, "bytes": d.bytes} for d in bits])
-        return sum(d.bits for d in bits) / sum(d.bytes for d in bits)
 
     def _write_protocol(
         self, context: Context, task: Task, problems: int, models: list[str], split_hash: str, looks: int
@@ -188,11 +145,7 @@ class Eval(Stage):
             "seed": context.seed, "sampling_seed": derive(context.seed, "evaluation", "sampled"),
             "engine": context.engine.name, "split_hash": split_hash,
             "looks": looks, "models": list(models), "base": BASE,
-            "drift": [
-                {"name": d.name, "chance": d.chance, "metric": "greedy"} if isinstance(d, SkillDrift)
-                else {"name": d.name, "chance": None, "metric": "bits_per_byte"}
-                for d in self.drift
-            ],
+            "drift": [item.describe() for item in self.drift],
         }  # fmt: skip
         write_json(context.log.folder / "protocol.json", protocol)
 

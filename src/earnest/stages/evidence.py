@@ -13,6 +13,7 @@ from earnest.gates.base import Form, Gate, Grading, Paired, Questions, Rendering
 from earnest.models.base import Model
 from earnest.stages.base import Reading, Stage
 from earnest.tasks.base import Task
+from earnest.tasks.clusters import normalised
 from earnest.types import Split
 
 RUN_EVIDENCE = (Rendering, Grading, Questions, Paired)
@@ -34,6 +35,12 @@ def gathered(stages: Sequence[Stage], gates: Iterable[Component], model: Model, 
             watched=_sources((stage, reading) for stage, reading in read if not reading.trains and not stage.reads_all),
             held_out=_sources((stage, reading) for stage, reading in read if not reading.trains and stage.reads_all),
         )
+
+
+def held_out_questions(stages: Sequence[Stage], own: Form) -> frozenset[str]:
+    """What evaluations ask, as `normalised` writes it: whoever trains on one of these is told."""
+    sources = _sources((s, r) for s in stages if s.reads_all for r in s.reads(own.task) if not r.trains)
+    return frozenset(normalised(problem.question) for source in sources for problem in source.problems)
 
 
 def check_gates(gates: Iterable[Component], shown: tuple[type, ...], where: str) -> None:

@@ -107,7 +107,7 @@ class Rl(TrainingStage):
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=self.reward,
+                    reward=self.reward, held_out=context.held_out,
                 ),
                 value_head=value_head, reference=reference, tell=partial(self._tell, context),
             )  # fmt: skip

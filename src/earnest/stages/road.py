@@ -33,7 +33,7 @@ from earnest.runlog import RunDir, read_json, replaced_folder, write_json
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
-from earnest.stages.evidence import RUN_EVIDENCE, check_gates, gathered
+from earnest.stages.evidence import RUN_EVIDENCE, check_gates, gathered, held_out_questions
 from earnest.stages.machine import machine
 from earnest.stages.training import TrainingStage
 from earnest.tasks.base import Task
@@ -71,6 +71,8 @@ class Road:
         self.verifier = _expect(Verifier, recipe.verifier or build("verifier", self.task.verifier_name))
         check_plan(self.stages, self.engine)
         self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
+        self.own = Form(self.task, self.prompt, self.verifier)
+        self.held_out = held_out_questions(self.stages, self.own)
         self.travelled = Travelled()
 
     def travel(self) -> None:
@@ -87,7 +89,7 @@ class Road:
     def _pass_gates(self) -> None:
         """Ask the recipe's gates about its words and its data, before anything is spent. Raises GateRefused."""
         gates = self.recipe.gates
-        for evidence in gathered(self.stages, gates, self.model, Form(self.task, self.prompt, self.verifier)):
+        for evidence in gathered(self.stages, gates, self.model, self.own):
             ask(looking_at(gates, type(evidence)), evidence, self.run, self.allow, self.echo)
 
     def _stage(self, stage: Stage) -> None:
@@ -166,8 +168,8 @@ class Road:
             model=self.model, task=self.task, prompt=self.prompt, verifier=self.verifier, engine=self.engine,
             strategy=self.strategy, machine=self.machine, seed=self.recipe.seed, run=self.run.path,
             log=self.run.stage(stage.id), policies=_base_first(travelled.policies), totals=travelled.totals,
-            controls=frozenset(travelled.controls), trained=travelled.trained, stop=self.stop, allow=self.allow,
-            echo=self.echo,
+            controls=frozenset(travelled.controls), held_out=self.held_out, trained=travelled.trained,
+            stop=self.stop, allow=self.allow, echo=self.echo,
         )  # fmt: skip
 
     def _note(self, stage: Stage, note: dict[str, Any]) -> None:

@@ -101,7 +101,8 @@ class Sft(TrainingStage):
             return self.train(context, policy, source, NegativeLogLikelihood(), max_flops=self._max_flops(context))
 
     def _pool(self, context: Context, policy: Policy, task: Task, prompt: Prompt, purpose: str) -> Pool:
-        return Pool(task, prompt, policy.tokenizer, derive(context.seed, self.id, purpose), policy.context_length)
+        seed = derive(context.seed, self.id, purpose)
+        return Pool(task, prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
 
     def needs(self) -> tuple[str, ...]:
         return () if self.match_compute is None else (self.match_compute,)

@@ -260,6 +260,16 @@ def _not_finite(_: Health, w: Windows) -> str | None:
     return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
 
 
+def _contamination(_: Health, w: Windows) -> str | None:
+    leaked = w.last[-1].get("data/held_out")
+    if not leaked:
+        return None
+    return (
+        f"{leaked:.0f} of the problems of this step are asked by an evaluation of this run as well: its numbers will say how "
+        "well they are remembered. Take them out of the training data."
+    )
+
+
 def _spikes(health: Health, w: Windows) -> str | None:
     norms = _values(w.last, "grad_norm")
     usual = median(norms) if norms else 0.0
@@ -294,6 +304,7 @@ RULES: tuple[Rule, ...] = (
         "verdict/no_answer", lambda health: health.no_answer,
         "No answer can be read in {share} of the completions of the last {steps} steps. Does the prompt say how to write it?")),
     Rule(id="H11", name="gradient not finite", level="error", says=_not_finite, reads=("grad_norm",), at_once=True),
+    Rule(id="H12", name="contamination", level="error", says=_contamination, reads=("data/held_out",), at_once=True),
     Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from earnest.data.reading import read_ends, read_tokens
 from earnest.data.rewarding import reward
 from earnest.data.rollouts import Roller
 from earnest.data.samples import from_step, plain_samples, to_step
-from earnest.data.select import Order
+from earnest.data.select import Order, among
 from earnest.engines.base import EngineSession
 from earnest.errors import GateRefused
 from earnest.models.base import Policy
@@ -46,6 +46,7 @@ class Rollouts:
     few_live: float = 0.0  # share of groups with a signal below which `on_few_live` applies
     on_few_live: FewLive = "scale"
     reward: tuple[Weighted, ...] = field(default_factory=correct_alone)
+    held_out: frozenset[str] = frozenset()  # questions of evaluations, normalised
 
 
 class OnPolicy(Source):
@@ -97,6 +98,7 @@ class OnPolicy(Source):
         timing = {"time/generate": collected.timing.generate, "time/grade": grading}
         metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
         metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
+        metrics["data/held_out"] = float(among(problems, config.held_out))
         return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale)
 
     def _watch_failures(self, step: int, metrics: Mapping[str, float], verifier: str, term: str) -> None:
