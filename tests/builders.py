@@ -27,6 +27,12 @@ from earnest.types import (
 )
 
 NAN = float("nan")
+EXACT = '''
+def exact(completions, answer, **columns):
+    """1 where what follows the thought is the answer."""
+    return [float(text.rpartition("</think>")[2].strip() == gold) for text, gold in zip(completions, answer)]
+'''
+"""A user's `rewards.py`."""
 
 
 def make_rollout(group: int, index: int, reward: float, length: int, finished: bool = True) -> Rollout:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from earnest.component import BuildContext, Component, build, digest, names, parts, user_file
+from earnest.component import BuildContext, Component, build, digest, names, parts
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, TrackerFailed, nearest
 from earnest.evaluate.cells import EvalResult
 from earnest.follow.helper import tracked
@@ -295,8 +295,7 @@ def _write_header(folder: RunDir, loaded: LoadedRecipe, allow: Sequence[str], co
 
 def _copy_user_code(folder: RunDir, component: Component) -> None:
     for part in parts(component):
-        file = user_file(type(part))
-        if file is not None:
+        for file in part.code():
             copy = folder.path / "code" / digest(str(file))[:8] / file.name  # two of the same name may differ
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy)

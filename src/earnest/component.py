@@ -68,6 +68,11 @@ class Component(BaseModel):
         """Files whose content the result depends on; their hashes enter the cache key of a stage."""
         return ()
 
+    def code(self) -> tuple[Path, ...]:
+        """Files of the user's own code that it runs: copied into a run, and hashed into the cache key."""
+        own = type(self)
+        return () if own.__module__.startswith("earnest.") else (Path(inspect.getfile(own)),)
+
     @model_serializer(mode="wrap")
     def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"name": self.name, **handler(self)}
@@ -134,6 +139,38 @@ DataPath: TypeAlias = Annotated[str, AfterValidator(_expand)]
 """A file or folder named in a recipe: `$VARIABLES` and `~` expanded, relative to the recipe. Kept as an absolute path."""
 
 
+def _function(value: str, info: ValidationInfo) -> str:
+    context = info.context if isinstance(info.context, BuildContext) else BuildContext()
+    here = BuildContext(context.base_dir, (*context.path, info.field_name or "path"))
+    where, _, name = value.rpartition(":")
+    found, there = _user_object("function", value, here) if where else (None, {})
+    if not is_function(found):
+        known = [n for n, f in there.items() if inspect.isfunction(f) and f.__module__ == there["__name__"]]
+        raise KeyedConfigError(
+            f"'{name}' in {where} is not a function" if where else f"'{value}' names no function", here.path,
+            remedy=nearest(name, known) or "file.py:name, relative to the recipe, or package.module:name",
+        )  # fmt: skip
+    return f"{(context.base_dir / where).resolve()}:{name}" if where.endswith(".py") else value
+
+
+def is_function(value: object) -> bool:
+    """A function, or an object that can be called like one."""
+    return callable(value) and not inspect.isclass(value)
+
+
+FunctionName: TypeAlias = Annotated[str, AfterValidator(_function)]
+"""A function of the user's named in a recipe: `file.py:name`, relative to the recipe, or `package.module:name`."""
+
+
+def function_file(name: str) -> tuple[Path, ...]:
+    """The file of a function that is not the package's own."""
+    where = name.rpartition(":")[0]
+    if where.endswith(".py"):
+        return (Path(where),)
+    spec = importlib.util.find_spec(where)
+    return (Path(spec.origin),) if spec is not None and spec.origin is not None and spec.has_location else ()
+
+
 def build(kind: str, spec: Any, context: BuildContext | None = None) -> Any:
     """The component that a recipe's words mean: "grpo", or {"name": "grpo", "clip_high": 0.28}.
 
@@ -143,8 +180,12 @@ def build(kind: str, spec: Any, context: BuildContext | None = None) -> Any:
     fields = as_mapping(spec, context.path)
     if "name" not in fields:
         raise KeyedConfigError(f"{kind} without a name", context.path, remedy=f"earnest list {kind}")
-    cls = find(kind, str(fields.pop("name")), context)
-    return validate(cls, fields, context)
+    name = str(fields.pop("name"))
+    if ":" in name and _is_plug_in(kind, "function"):
+        found, _ = _user_object(kind, name, context)
+        if is_function(found):
+            name, fields = "function", {"path": name, **fields}
+    return validate(find(kind, name, context), fields, context)
 
 
 def as_mapping(spec: Any, path: tuple[str | int, ...] = ()) -> dict[str, Any]:
@@ -180,9 +221,7 @@ def find(kind: str, name: str, context: BuildContext | None = None) -> type[Comp
     context = context or BuildContext()
     if ":" in name:
         return _user_class(kind, name, context)
-    module_name = f"{FOLDERS[kind]}.{name}"
-    there = name.isidentifier() and not name.startswith("_") and name != "base"
-    cls = _public_class(kind, module_name) if there and importlib.util.find_spec(module_name) else None
+    cls = _public_class(kind, f"{FOLDERS[kind]}.{name}") if _is_plug_in(kind, name) else None
     if cls is None:
         raise KeyedConfigError(f"unknown {kind} '{name}'", context.path, remedy=nearest(name, names(kind)))
     return cls
@@ -264,8 +303,14 @@ def _public_class(kind: str, module_name: str) -> type[Component] | None:
     return found[0] if found else None
 
 
-def _user_class(kind: str, name: str, context: BuildContext) -> type[Component]:
-    where, _, attribute = name.partition(":")
+def _is_plug_in(kind: str, name: str) -> bool:
+    there = name.isidentifier() and not name.startswith("_") and name != "base"
+    return there and importlib.util.find_spec(f"{FOLDERS[kind]}.{name}") is not None
+
+
+def _user_object(kind: str, name: str, context: BuildContext) -> tuple[Any, dict[str, Any]]:
+    """What `file.py:attribute` or `package.module:attribute` is (None: nothing), and all that stands beside it."""
+    where, _, attribute = name.rpartition(":")
     if where.endswith(".py"):
         file = (context.base_dir / where).resolve()
         if not file.is_file():
@@ -284,13 +329,22 @@ def _user_class(kind: str, name: str, context: BuildContext) -> type[Component]:
                 f"{kind} '{name}' needs the module '{error.name}'",
                 remedy=f"pip install the package that has {error.name}",
             ) from None
-    cls = getattr(module, attribute, None)
+    return getattr(module, attribute, None), vars(module)
+
+
+def _user_class(kind: str, name: str, context: BuildContext) -> type[Component]:
+    where, _, attribute = name.rpartition(":")
+    cls, beside = _user_object(kind, name, context)
     base = base_class(kind)
     if not (inspect.isclass(cls) and issubclass(cls, base)):
-        there = [n for n, c in vars(module).items() if inspect.isclass(c) and issubclass(c, base) and c is not base]
+        there = [n for n, c in beside.items() if inspect.isclass(c) and issubclass(c, base) and c is not base]
+        or_function = ""
+        if _is_plug_in(kind, "function"):
+            there += [n for n, f in beside.items() if inspect.isfunction(f)]
+            or_function = ", or a function"
         raise KeyedConfigError(
             f"'{attribute}' in {where} is not a {kind}", context.path,
-            why=f"it must be a subclass of {base.__module__}.{base.__name__}", remedy=nearest(attribute, there),
+            why=f"it must be a subclass of {base.__module__}.{base.__name__}{or_function}", remedy=nearest(attribute, there),
         )  # fmt: skip
     if inspect.isabstract(cls):
         raise KeyedConfigError(
@@ -329,8 +383,3 @@ def _module_from_file(file: Path, context: BuildContext) -> Any:
 def is_set(component: Component, field: str) -> bool:
     """Whether a field has another value than its default: how an option without effect is told from one left alone."""
     return getattr(component, field) != type(component).model_fields[field].get_default(call_default_factory=True)
-
-
-def user_file(cls: type[Component]) -> Path | None:
-    """The file of a user's own plug-in, which a run copies and hashes; None for one that the package ships."""
-    return None if cls.__module__.startswith("earnest.") else Path(inspect.getfile(cls))

@@ -135,6 +135,7 @@ class Parsed:
     thought: str | None  # None: no thought was written
     answer_text: str | None  # None: the thought never closed, so nothing was answered
     well_formed: bool  # the format the model was taught, exactly: one thought, closed, then an answer
+    opening: str = ""  # the open mark, where the prompt wrote it and the text goes on from there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builders import make_rollout
+from builders import EXACT, make_rollout
 from earnest.component import FOLDERS, BuildContext, Component, KeyedConfigError, base_class, build, names, shipped
 from earnest.engines.scripted import Scripted
 from earnest.gates.base import RUN, Form, Gate, Grading, Paired, Questions, Rendering, Samples, Source, Steps
@@ -30,7 +30,8 @@ from policies import request
 
 PLUGINS = {f"{kind}-{name}": (kind, name) for kind, name, _ in shipped()}
 EXAMPLES: dict[str, Any] = {"id": "one", "steps": 2, "lr": 1e-3, "path": "rows.jsonl", "completions": [[5, 6]]}
-"""Values of required fields."""
+EXAMPLES |= {"function.path": "rewards.py:exact"}
+"""Values of required fields, by name, or by plug-in and name where they mean something else there."""
 
 ROOT = Path(__file__).parents[2]
 IMPORT_ALL = """
@@ -48,9 +49,10 @@ print(*(f"{kind}-{name}" for kind, name, _ in shipped()))
 def fields_of(kind: str, name: str, cls: type[Component]) -> dict[str, Any]:
     """The least that a recipe must say to get this plug-in."""
     required = [info.alias or field for field, info in cls.model_fields.items() if info.is_required()]
-    unknown = [field for field in required if field not in EXAMPLES]
+    examples = {field: EXAMPLES.get(f"{name}.{field}", EXAMPLES.get(field)) for field in required}
+    unknown = [field for field, example in examples.items() if example is None]
     assert not unknown, f"{kind} {name} requires {unknown}: give an example in EXAMPLES"
-    return {"name": name, **{field: EXAMPLES[field] for field in required}}
+    return {"name": name, **examples}
 
 
 @pytest.fixture(params=PLUGINS)
@@ -61,6 +63,7 @@ def plugin(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 def build_least(kind: str, name: str, folder: Path) -> Any:
     cls = next(cls for k, n, cls in shipped() if (k, n) == (kind, name))
+    (folder / "rewards.py").write_text(EXACT, encoding="utf-8")
     return build(kind, fields_of(kind, name, cls), BuildContext(folder))
 
 

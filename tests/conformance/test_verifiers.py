@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import EXACT
 from earnest import component
 from earnest.types import Status
 from earnest.verifiers.base import Verifier
@@ -38,8 +39,10 @@ ANYTHING = st.one_of(
 
 
 @pytest.fixture(params=component.names("verifier"))
-def verifier(request: pytest.FixtureRequest) -> Verifier:
-    return component.build("verifier", request.param)
+def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> Verifier:
+    (tmp_path / "rewards.py").write_text(EXACT, encoding="utf-8")
+    name = "rewards.py:exact" if request.param == "function" else request.param
+    return component.build("verifier", name, component.BuildContext(tmp_path))
 
 
 def gold_for(verifier: Verifier) -> str:

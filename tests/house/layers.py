@@ -14,8 +14,8 @@ from pathlib import Path
 
 PACKAGE = "earnest"
 LAYERS = (
-    ("types", "errors", "seeding", "component", "runlog", "recipe"),
-    ("functional",),
+    ("types", "errors", "seeding", "component", "runlog", "recipe", "printable"),
+    ("functional", "sandbox"),
     ("prompts", "verifiers", "rewards", "models", "engines", "algorithms", "trackers"),
     ("tasks", "sampling"),
     ("data",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,15 +12,16 @@ from earnest.cli.init import TEMPLATES, init
 from earnest.cli.word_problems import ROWS, rows
 from earnest.component import BuildContext, build
 from earnest.errors import RunDirError
+from earnest.prompts.parse import split_thought
 from earnest.recipe import load
 from earnest.tasks.base import Task
-from earnest.types import Item, Parsed, Problem, Status
+from earnest.types import Item, Message, Parsed, Problem, Status
 
 ROOT = Path(__file__).parents[2]
 
 FILES = {
     "chain": {"recipe.yaml", "README.md"},
-    "jsonl": {"recipe.yaml", "README.md", "data/train.jsonl"},
+    "jsonl": {"recipe.yaml", "README.md", "rewards.py", "data/train.jsonl"},
     "verifier": {"recipe.yaml", "README.md", "verifier.py"},
     "task": {"recipe.yaml", "README.md", "task.py"},
 }
@@ -79,6 +81,24 @@ def test_word_problems_are_right_and_the_same_every_time(tmp_path: Path):
             left, right = equation.split("=")
             assert eval(left) == int(right) >= 0
         assert row.trace.endswith(f"={row.answer};")
+
+
+@pytest.mark.parametrize("prompt", ["?", (Message("user", "?"),)])
+def test_own_function_is_a_verifier_and_a_reward_term(tmp_path: Path, prompt: Any):
+    init("jsonl", tmp_path)
+    text = (tmp_path / "recipe.yaml").read_text(encoding="utf-8")
+    used = text.replace("# verifier:", "verifier:").replace(
+        "steps: 20,", "steps: 20, reward: [correct, {use: rewards.py:exact}],"
+    )
+    assert used.count("rewards.py:exact") == 3
+    (tmp_path / "recipe.yaml").write_text(used, encoding="utf-8")
+    recipe = load(tmp_path).recipe
+    assert [term.name for term in recipe.stages[1].reward] == ["correct", "exact"]
+    problem = Problem(id="x", task="t", prompt=prompt, answer="7")
+    texts = {"<think>3+4=7;</think>7": True, " 7\n": True, "<think>7</think>8": False, "77": False, "7 or 8": False}
+    items = [Item(problem=problem, parsed=split_thought(t, opened=False), truncated=False) for t in texts]
+    assert recipe.verifier is not None
+    assert [v.correct for v in recipe.verifier.judge(items)] == list(texts.values())
 
 
 def test_own_task_keeps_splits_apart_and_its_walks_are_right(tmp_path: Path):

@@ -1,21 +1,17 @@
-"""Numbers and untrusted text as people read them. Rates are shown in per cent, their differences in points.
-
-`visible` makes what a terminal, a browser or an editor would hide or obey (control characters, direction overrides,
-zero width, lone surrogates) something to look at. It does not escape markup: that is the templates' work.
-"""
+"""Numbers and untrusted text as people read them. Rates are shown in per cent, their differences in points."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from earnest.functional.stats import Interval
+from earnest.printable import cut, one_line, visible
 
+__all__ = ["cut", "one_line", "visible"]
 NONE: Final = "\u2013"  # en dash
 MINUS: Final = "\u2212"
-_KEPT = {"\n", "\t"}
 
 
 def points(value: float | None, digits: int = 1) -> str:
@@ -80,26 +76,6 @@ def flops(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def visible(text: str) -> str:
-    """Hidden characters as ⟨U+XXXX⟩; newline and tab stay. No lone surrogate is left."""
-    return "".join(_shown(character) for character in text)
-
-
-def cut(text: str, limit: int) -> tuple[str, int]:
-    """The text and how many of its characters were left out. What is long loses its middle, never its end."""
-    if len(text) <= limit:
-        return text, 0
-    head = limit * 2 // 3
-    tail = limit - head
-    left_out = len(text) - limit
-    return f"{text[:head]}\n[… {left_out:,} characters left out …]\n{text[-tail:]}", left_out
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """Untrusted text on one line of a terminal: its middle cut out, line breaks shown, nothing obeyed."""
-    return visible(cut(text, limit)[0]).replace("\n", "⏎").replace("\t", " ")
-
-
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
     """Rows of cells as lines with columns of equal width, to the right but for those in `left`. Empty columns are dropped;
     the first row is the heading."""
@@ -125,15 +101,6 @@ def fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{visible(text)}\n{fence}"
-
-
-def _shown(character: str) -> str:
-    code = ord(character)
-    if character in _KEPT or 0x20 <= code < 0x7F:
-        return character
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-        return f"\u27e8U+{code:04X}\u27e9"
-    return character
 
 
 def _no_negative_zero(value: float, digits: int) -> float:

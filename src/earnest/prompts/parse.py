@@ -23,6 +23,7 @@ def split_thought(
     """
     head, closed, tail = text.rpartition(close_mark)
     opens = text.count(open_mark)
+    opening = open_mark if opened else ""
     starts = text.lstrip().startswith(open_mark)
     if not closed and not opened and not opens:
         answer = text.strip()
@@ -34,4 +35,6 @@ def split_thought(
     answer = tail.strip() if closed and open_mark not in tail else None
     one_opening = opens == 0 if opened else opens == 1 and starts
     well_formed = one_opening and text.count(close_mark) == 1 and bool(answer)
-    return Parsed(text=text, thought=thought.strip(), answer_text=answer, well_formed=well_formed)
+    return Parsed(
+        text=text, thought=thought.strip(), answer_text=answer, well_formed=well_formed, opening=opening
+    )  # fmt: skip

@@ -141,7 +141,7 @@ class Eval(Stage):
             "temperature": self.temperature, "max_tokens": self.max_tokens, "prompt": prompt,
             "prompt_hash": digest(json.dumps(prompt, sort_keys=True)),
             "template_hash": _template_hash(context, models[-1]),
-            "verifier": context.verifier.name, "verifier_version": context.verifier.version,
+            "verifier": context.verifier.label, "verifier_version": context.verifier.version,
             "seed": context.seed, "sampling_seed": derive(context.seed, "evaluation", "sampled"),
             "engine": context.engine.name, "split_hash": split_hash,
             "looks": looks, "models": list(models), "base": BASE,

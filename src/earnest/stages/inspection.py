@@ -100,7 +100,8 @@ def recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:
     else:
         path = str(Path(model).resolve()) if model is not None and Path(model).is_dir() else model
         rows: dict[str, Json] = {
-            "name": "data", "model": "tiny" if path is None else {"name": "hf", "path": path}, "task": {"name": "jsonl", "path": str(source.resolve())}, "prompt": prompt,
+            "name": "data", "model": "tiny" if path is None else {"name": "hf", "path": path}, "prompt": prompt,
+            "task": {"name": "jsonl", "path": str(source.resolve())},
             "stages": [{"stage": "sft", "steps": 1, "lr": 1e-3}, {"stage": "eval"}],
         }  # fmt: skip
         recipe = read(json.dumps(rows), source, ()).recipe

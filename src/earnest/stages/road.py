@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 import torch
 
-from earnest.component import Component, build, digest, parts, user_file
+from earnest.component import Component, build, digest, parts
 from earnest.engines.base import Engine
 from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, RunDirError, nearest
 from earnest.gates.asking import ask
@@ -296,9 +296,7 @@ def _base_first(policies: Mapping[str, Artefact]) -> Mapping[str, Artefact | Non
 def _files_of(component: Component) -> Iterator[Path]:
     """Data files and user code that a component, or one inside it, depends on."""
     for part in parts(component):
-        own = user_file(type(part))
-        if own is not None:
-            yield own
+        yield from part.code()
         yield from part.files()
 
 

@@ -21,6 +21,11 @@ class Verifier(Component):
     version: ClassVar[str] = "1"
     """Changes whenever a verdict could; stands beside every reported number."""
 
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+        return self.name
+
     @abstractmethod
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         """One verdict per item, in order. An item that is truncated is TRUNCATED, one without an answer NO_ANSWER."""
