@@ -334,7 +334,7 @@ def lines(rows: Any) -> list[str]:
 
 
 def test_curves_average_neighbours_and_keep_their_table(tmp_path: Path):
-    from earnest.evaluate.figures import points
+    from earnest.evaluate.curves import points
 
     rows = [{"step": s, "loss": float(s)} for s in range(1, 121)] + [{"step": 121, "loss": None}, {"step": 122}]
     found = points(rows, lambda row: row.get("loss"))

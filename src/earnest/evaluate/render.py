@@ -1,8 +1,8 @@
 """The report's pages, index.html and report.md, from the same sections.
 
 A model's text is hostile: in HTML every value is escaped (autoescape), in Markdown it is either in a fence that it cannot
-close or escaped to one line. In both, characters that would not show are written out. The page needs no network and no
-script.
+close or escaped to one line. In both, characters that would not show are written out. The page needs no network and runs no
+script; report.json stands in it as data, with every < escaped, so that nothing in it can end the element.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from earnest.evaluate import text
 from earnest.evaluate.figures import Figure, inline
 from earnest.evaluate.report import Report
 from earnest.evaluate.views import page
+from earnest.runlog import json_text
 
 
 class Safe(str):
@@ -27,7 +28,8 @@ def html(report: Report, figures: Sequence[Figure]) -> str:
     """One self-contained page."""
     environment = _environment(autoescape=True, finalize=_visible_value)
     environment.filters["svg"] = lambda figure: Markup(inline(figure))
-    return environment.get_template("report.html.j2").render(page=page(report, figures))
+    data = json_text(report.to_json()).replace("<", "\\u003c")
+    return environment.get_template("report.html.j2").render(page=page(report, figures), data=Markup(data))
 
 
 def markdown(report: Report, figures: Sequence[Figure]) -> str:

@@ -120,9 +120,11 @@ def _rate(found: Rate | None, *, scale: float = 100, strong: bool = False) -> Ce
     return Cell(value, f"{text.interval(found.ci95, scale=scale)}\nn {found.n:,}", strong)
 
 
-def plain_value(value: Json) -> str:
+def plain_value(value: Json, indent: int | None = None) -> str:
     if isinstance(value, str):
         return value
-    if value is None or isinstance(value, float):
+    if value is None or isinstance(value, int | float):
         return text.number(value)
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple) and value and all(isinstance(x, int | float) for x in value):
+        return f"[{', '.join(map(plain_value, value))}]"
+    return json.dumps(value, ensure_ascii=False, indent=indent)

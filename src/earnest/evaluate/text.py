@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from earnest.functional.stats import Interval
+if TYPE_CHECKING:
+    from earnest.functional.stats import Interval
 
 NONE: Final = "\u2013"  # en dash
 MINUS: Final = "\u2212"
@@ -46,6 +47,11 @@ def p_value(p: float | None) -> str:
     if p is None:
         return NONE
     return "≤ 0.0001" if p <= 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def whole_per_cent(value: float) -> str:
+    """A share of a whole, without a fraction. Example: 0.437 -> "44 %", 0.004 -> "< 1 %"."""
+    return "< 1 %" if 0 < value < 0.005 else f"{value:.0%}".replace("%", " %")
 
 
 def number(value: float | None) -> str:
