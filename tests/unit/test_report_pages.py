@@ -86,7 +86,10 @@ def test_page_loads_and_runs_nothing(report: Path):
     reader = Reader()
     reader.feed(page)
     assert reader.open == []
-    assert page.count("<script") == reader.tags.count("script") == 1 and '<script type="application/json" id="report">' in page
+    assert (
+        page.count("<script") == reader.tags.count("script") == 1
+        and '<script type="application/json" id="report">' in page
+    )
     assert not {"img", "link", "iframe", "object", "form", "base"} & set(reader.tags)
     assert {load.split("=", 1)[1][:1] for load in reader.loads} == {"#"}
     assert "url(http" not in page and "@import" not in page and "default-src 'none'" in page

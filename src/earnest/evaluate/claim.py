@@ -7,7 +7,7 @@ gate refused, or whose RL never had one group with mixed rewards, had no signal 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from earnest.evaluate.compare import Comparison, compare
 from earnest.evaluate.load import BASE, EvalRun, ModelRecords, Row, Run, StageRun
 from earnest.evaluate.text import difference, points
 from earnest.functional.stats import Interval
-from earnest.types import Record
+from earnest.types import Json, Record
 
 Outcome: TypeAlias = Literal["learned", "not shown", "regressed", "no signal"]
 Role: TypeAlias = Literal["claim", "overall", "stage", "earlier", "control"]
@@ -176,6 +176,43 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     return ""
 
 
+def differences_of(control: StageRun, other: StageRun) -> str:
+    """What sets a control arm apart from another stage. Example: "rl with reward random"; "sft" where it is another kind."""
+    if control.kind != other.kind:
+        return control.kind
+    own, its = control.info.get("config") or {}, other.info.get("config") or {}
+    named = [
+        f"{key.replace('_', ' ')} {_brief(own.get(key))}"
+        for key in dict.fromkeys((*own, *its))
+        if key not in ("id", "from", "control") and own.get(key) != its.get(key)
+    ]
+    return f"{control.kind} with {', '.join(named)}" if named else f"{control.kind} with the same settings"
+
+
+def _differs(run: Run, control: str) -> str:
+    final, arm = final_stage(run), next((s for s in run.controls if s.id == control), None)
+    return f" ({differences_of(arm, final)})" if arm is not None and final is not None else ""
+
+
+def _brief(value: Json) -> str:
+    """A setting in a word: of a plug-in its name."""
+    if isinstance(value, Mapping):
+        return str(value.get("name") or dict(value))
+    if isinstance(value, list | tuple):
+        return " + ".join(map(_brief, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _how_far(run: Run) -> str:
+    """The step at which a training stage stands that did not end."""
+    for stage in run.stages:
+        if stage.trained and stage.status not in ("done", "not started") and stage.metrics:
+            planned = (stage.info.get("config") or {}).get("steps")
+            of = f" of {planned:,}" if isinstance(planned, int) else ""
+            return f", {stage.id} after step {int(stage.metrics[-1].get('step') or 0):,}{of}"
+    return ""
+
+
 def _refusal(run: Run) -> str:
     """Why a run was refused by something else than a gate; "" if nothing says so."""
     reasons = [str(e.get("message")) for s in run.stages for e in s.events if e.get("event") == "refused"]
@@ -185,7 +222,7 @@ def _refusal(run: Run) -> str:
 def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
     found = []
     if not run.finished:
-        found.append(f"The run did not finish (status: {run.status}); this report covers what there is.")
+        found.append(f"The run did not finish (status: {run.status}){_how_far(run)}; this report covers what there is.")
     claim = _deciding(rows)
     if claim is not None and claim.ci95 is not None and decide(claim.ci95) == "learned":
         for row in rows:
@@ -199,8 +236,8 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
                 )
             if row.role == "control":
                 found.append(
-                    f"The control arm {c.a} did as well ({difference(c.diff, c.ci95)} points between them): the "
-                    "gain is not shown to come from the verifier's reward."
+                    f"The control arm {c.a}{_differs(run, c.a)} did as well ({difference(c.diff, c.ci95)} points between "
+                    "them): the gain is not shown to come from the verifier's reward."
                 )
     if claim is not None and claim.errors:
         found.append(f"{claim.errors:,} records could not be graded and are in neither rate.")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from earnest.evaluate import text
-from earnest.evaluate.claim import Compared
+from earnest.evaluate.claim import Compared, differences_of
 from earnest.evaluate.drift import Drift
 from earnest.evaluate.load import StageRun
 from earnest.evaluate.page import Cell, Table
@@ -47,8 +47,10 @@ def _what(report: Report, evaluated: Evaluated, name: str) -> str:
         return "before training"
     if stage is None:
         return ""
+    final = next((s for s in report.run.stages if s.id == report.final), None)
     words = [algorithm_of(stage)]
     words += ["control arm"] if stage.control else []
+    words += [differences_of(stage, final)] if stage.control and final and stage.kind == final.kind else []
     words += ["final"] if name == report.final else []
     return ", ".join(word for word in words if word and word != name)
 
