@@ -147,6 +147,13 @@ def test_no_signal_without_one_live_group(tmp_path: Path):
     assert report.verdict == "no signal" and "3 steps" in report.verdict_sentence
 
 
+def test_a_run_that_was_cut_short_may_yet_have_had_a_signal(tmp_path: Path):
+    run = RunOnDisk(tmp_path)
+    run.stage("rl", "rl", "base", status="interrupted")
+    run.lines("rl/metrics.jsonl", [{"step": 1, "frac_reward_zero_std": 1.0}])
+    assert build_report(run.finish("interrupted")).verdict == "not shown"
+
+
 def gate(outcome: str, stage: str = "rl", name: str = "support") -> dict[str, Any]:
     return {
         "time": 1, "level": "warning", "event": "gate", "message": "m", "gate": name, "stage": stage,

@@ -134,7 +134,13 @@ def _no_signal(run: Run) -> str:
                 f"The support gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it."
             )
     final = final_stage(run)
-    if final is not None and final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
+    cut_short = final is not None and final.status in ("running", "killed", "interrupted")
+    if (
+        final is not None
+        and final.kind == "rl"
+        and final.metrics
+        and not (cut_short or any(map(is_live, final.metrics)))
+    ):
         return (
             f"In all {len(final.metrics):,} steps of {final.id} not one rollout carried a signal: "
             "there was nothing to learn from, whatever the pass rates say."

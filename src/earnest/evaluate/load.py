@@ -177,7 +177,8 @@ def load_run(path: Path) -> Run:
 
 def _stage(folder: Path, killed: bool) -> StageRun:
     info = _json(folder / "stage.json")
-    status = str(info.get("status") or ("running" if folder.is_dir() else "not started"))
+    begun = (folder / "events.jsonl").exists()  # its folder alone may be another's: a report is written to `report/`
+    status = str(info.get("status") or ("running" if begun else "not started"))
     output, source = info.get("output") or {}, info.get("input") or {}
     kind = str(info.get("stage") or "")
     done = info.get("status") == "done"

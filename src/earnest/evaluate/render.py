@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from earnest.evaluate import text
 from earnest.evaluate.figures import Figure, inline
 from earnest.evaluate.report import Report
 from earnest.evaluate.views import page
 from earnest.runlog import json_text
+
+LONGEST = 3_000
+"""Characters of any one text on a page, the recipe excepted: a message or a name may hold a megabyte of a model's."""
 
 
 class Safe(str):
@@ -28,6 +31,7 @@ def html(report: Report, figures: Sequence[Figure]) -> str:
     """One self-contained page."""
     environment = _environment(autoescape=True, finalize=_visible_value)
     environment.filters["svg"] = lambda figure: Markup(inline(figure))
+    environment.filters["whole"] = lambda value: escape(text.visible(value))
     data = json_text(report.to_json()).replace("<", "\\u003c")
     return environment.get_template("report.html.j2").render(page=page(report, figures), data=Markup(data))
 
@@ -53,8 +57,12 @@ def _environment(*, autoescape: bool, finalize: Any) -> Environment:
 
 
 def _visible_value(value: Any) -> Any:
-    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return text.visible(_short(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _markdown_value(value: Any) -> Any:
-    return text.markdown(value) if isinstance(value, str) and not isinstance(value, Safe) else value
+    return text.markdown(_short(value)) if isinstance(value, str) and not isinstance(value, Safe) else value
+
+
+def _short(value: str) -> str:
+    return text.cut(value, LONGEST)[0]
