@@ -48,7 +48,7 @@ def test_killed_in_the_middle_of_rl(tmp_path: Path):
     found, page = report(run)
     assert (found["status"], found["verdict"]) == ("killed", "not shown")
     assert [s["status"] for s in found["stages"]] == ["done", "killed", "not started", "not started"]
-    assert "the run is killed" in found["verdict_sentence"]
+    assert "the run's status is killed" in found["verdict_sentence"]
     steps = len((run / "rl" / "metrics.jsonl").read_text().splitlines())
     assert steps == 4
     assert f"(status: killed), rl after step {steps} of 12" in found["caveats"][0] and found["caveats"][0] in page

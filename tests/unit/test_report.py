@@ -224,7 +224,7 @@ def test_control_arm_stands_beside_and_takes_the_credit_away(tmp_path: Path):
     assert (report.verdict, report.final) == ("learned", "rl")
     assert report.main is not None
     assert {(r.comparison.a, r.comparison.b) for r in report.main.compared if r.role == "control"} == {("random", "rl")}
-    assert any("control arm random did as well" in c for c in report.claim.caveats)
+    assert any("control arm random (rl with the same settings) did as well" in c for c in report.claim.caveats)
 
 
 def test_an_earlier_checkpoint_that_did_as_well_is_named(tmp_path: Path):

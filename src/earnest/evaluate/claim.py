@@ -130,9 +130,8 @@ def _no_signal(run: Run) -> str:
     controls = {stage.id for stage in run.controls}
     for gate in run.gates:
         if gate.gate == "support" and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
-            return (
-                f"The support gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it."
-            )
+            help_ = f" What would help: {gate.remedy.rstrip('.')}." if gate.remedy else ""
+            return f"The support gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it.{help_}"
     final = final_stage(run)
     cut_short = final is not None and final.status in ("running", "killed", "interrupted")
     if (
@@ -169,7 +168,7 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     if final is None:
         return f"No stage of this run trained a policy (status: {status})."
     if evaluation is None:
-        return f"Nothing was evaluated: the run is {status}, and {final.id} is {final.status}."
+        return f"Nothing was evaluated: the run's status is {status}, that of {final.id} {final.status}."
     if not evaluation.protocol.get("verifier"):
         return "No verifiable claim: this run has no verifier, so no pass rate says that anything was learned."
     if evaluation.split == "train":

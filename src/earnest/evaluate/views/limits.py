@@ -64,4 +64,5 @@ def _drift(report: Report, main: Evaluated) -> Iterator[str]:
         if not row.can_show:
             yield f"Drift on {row.name}: the base model is within its interval of chance there, so it has nothing to lose."
     if rows:
-        yield f"What happened to skills that were not asked for: drift was measured on {', '.join(d.name for d in rows)} alone."
+        asked = f"{len(rows)} benchmark{'s' if len(rows) > 1 else ''} ({', '.join(d.name for d in rows)})"
+        yield f"What happened to any other skill: drift was measured on {asked}."

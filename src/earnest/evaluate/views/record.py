@@ -168,4 +168,5 @@ def machine(info: Row) -> str:
     found = info.get("machine")
     if not isinstance(found, Mapping):
         return "The machine was not noted"
-    return f"{found.get('device')}, {found.get('dtype')}, {found.get('threads')} CPU threads"
+    threads = found.get("threads")
+    return f"{found.get('device')}, {found.get('dtype')}, {threads} CPU thread{'' if threads == 1 else 's'}"
