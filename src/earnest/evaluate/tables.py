@@ -125,7 +125,7 @@ def _rate(found: Rate | None, *, scale: float = 100, strong: bool = False) -> Ce
 def plain_value(value: Json, indent: int | None = None) -> str:
     if isinstance(value, str):
         return value
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, float):
         return text.number(value)
     if isinstance(value, list | tuple) and value and all(isinstance(x, int | float) for x in value):
         return f"[{', '.join(map(plain_value, value))}]"
