@@ -11,48 +11,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from earnest.functional.stats import spread_over_seeds
-from earnest.recipe import load, resolved
+from runs import ROOT, describe_machine, finished, mean_over_seeds, number, percent, points, without_unit, write_section
 
-ROOT = Path(__file__).resolve().parents[1]
 RECIPE = Path("recipes/chain.yaml")
-RESULTS = ROOT / "docs" / "results.md"
-BEGIN, END = "<!-- chain:begin -->", "<!-- chain:end -->"
 
 
 def travel(runs: Path, seed: int) -> Path:
     """The finished run of one seed: read, resumed or made."""
-    run = runs / f"seed-{seed}"
-    if (run / "run.json").is_file():
-        wanted = json.loads(json.dumps(resolved(load(ROOT / RECIPE, seed=seed).recipe)))
-        if json.loads((run / "config" / "resolved.json").read_text()) != wanted:
-            raise SystemExit(f"{run} is of another recipe: name another --runs, or delete it yourself")
-        if json.loads((run / "run.json").read_text())["status"] in ("done", "refused"):
-            return run
-        command = ["resume", str(run)]
-    else:
-        command = ["run", str(RECIPE), "--seed", str(seed), "--run-dir", str(run)]
-    print(f"seed {seed}: earnest {' '.join(command)}", file=sys.stderr, flush=True)
-    earnest = Path(sys.executable).with_name("earnest")
-    child = subprocess.Popen([str(earnest), *command], cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 3):  # 3: a verdict or a gate's refusal, which is a result
-        raise SystemExit(f"seed {seed} failed with exit code {code}: earnest resume {run}")
-    spent = run / "cpu.json"
-    before = json.loads(spent.read_text())["cpu_s"] if spent.is_file() else 0.0
-    spent.write_text(json.dumps({"cpu_s": before + usage.ru_utime + usage.ru_stime}) + "\n")
-    return run
+    return finished(RECIPE, runs / f"seed-{seed}", seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +106,6 @@ def failures(s: Seed) -> list[str]:
 Row = tuple[str, str, Callable[[float], str]]
 
 
-def percent(x: float) -> str:
-    return f"{100 * x:.1f} %"
-
-
-def points(x: float) -> str:
-    return f"{100 * x:+.1f}"
-
-
-def number(x: float) -> str:
-    return f"{x:.1f}"
-
-
 ROWS: Sequence[Row] = (
     ("Worked branch, T = 1, dev (last probe)", "worked_accuracy", percent),
     ("Steps until then (at most 1400)", "worked_steps", lambda x: f"{x:.0f}"),
@@ -175,13 +135,11 @@ def section(seeds: Sequence[Seed], command: str, machine: str) -> str:
         values = [getattr(s, name) for s in seeds]
         cells = [_cell(s, name, show) for s in seeds]
         known = [v for v in values if v is not None]
-        lines.append(f"| {label} | {' | '.join(cells)} | {_mean(known, show)} |")
+        lines.append(f"| {label} | {' | '.join(cells)} | {mean_over_seeds(known, show)} |")
     lines.append("| Verdict | " + " | ".join(s.verdict for s in seeds) + " | |")
     broken = [f"- seed {s.seed}: {text}" for s in seeds for text in failures(s)]
     held = f"Every claim below holds for each of the {len(seeds)} seeds." if not broken else "Claims that do not hold:"
-    return "\n".join(
-        [BEGIN, "", f"    {command}", "", machine, INTRO, "", *lines, "", held, *broken, "", CLAIMS, "", END]
-    )
+    return "\n".join([f"    {command}", "", machine, INTRO, "", *lines, "", held, *broken, "", CLAIMS])
 
 
 CLAIMS = """\
@@ -204,37 +162,10 @@ def _cell(s: Seed, name: str, show: Callable[[float], str]) -> str:
     if value is None:
         return "?"
     flag = " (flagged)" if name == "drift" and s.drift_flagged else ""
-    return show(value) + (f" [{_bare(show, interval[0])}, {_bare(show, interval[1])}]" if interval else "") + flag
-
-
-def _mean(values: Sequence[float], show: Callable[[float], str]) -> str:
-    if not values:
-        return "?"
-    found = spread_over_seeds(values)
-    ends = "" if found.ci95 is None else f" [{_bare(show, found.ci95[0])}, {_bare(show, found.ci95[1])}]"
-    return show(found.value) + ends
-
-
-def _bare(show: Callable[[float], str], value: float) -> str:
-    return show(value).removesuffix(" %")
-
-
-def write_section(text: str, file: Path = RESULTS) -> None:
-    """Replace what stands between the markers, or add it at the end; the rest of the file is not ours."""
-    old = file.read_text() if file.is_file() else "# Results\n"
-    block = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    new = block.sub(lambda _: text, old) if block.search(old) else f"{old.rstrip()}\n\n## chain\n\n{text}\n"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(new)
-
-
-def describe_machine(run: Path) -> str:
-    report = json.loads((run / "report" / "report.json").read_text())
-    where, packages = report["machine"], report["versions"]
-    cores = f"{platform.system()}, {os.cpu_count()} CPU cores"
     return (
-        f"{cores}; {where['device']}, {where['dtype']}, threads per run: {where['threads']}; "
-        f"Python {packages['python']}, PyTorch {packages['torch']}, Transformers {packages['transformers']}."
+        show(value)
+        + (f" [{without_unit(show, interval[0])}, {without_unit(show, interval[1])}]" if interval else "")
+        + flag
     )
 
 
@@ -256,7 +187,7 @@ def main() -> int:
     else:
         arguments = "" if options.seeds == [0, 1, 2] else f" --seeds {' '.join(map(str, options.seeds))}"
         text = section(seeds, f".venv/bin/python benchmarks/chain.py{arguments}", describe_machine(runs[0]))
-        write_section(text)
+        write_section("chain", text)
         print(text)
     return 1 if broken else 0
 

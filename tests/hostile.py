@@ -58,7 +58,7 @@ def hostile_run(path: Path) -> Path:
     wrong = [judged(i, attack, False) for i, attack in enumerate(ATTACKS)]
     unread = [judged(i, attack, False, status=Status.NO_ANSWER) for i, attack in enumerate(ATTACKS)]
     run.lines("rl/rollouts/rollouts.jsonl", [
-        {**to_json(r), "step": 1 + i % 8, "reward": reward, "reward_parts": {"verifier": 0.0, ATTACKS[1]: reward}}
+        {**to_json(r), "step": 1 + i % 8, "reward": reward, "reward_parts": {"correct": 0.0, ATTACKS[1]: reward}}
         for rows, reward in ((wrong, 1.0), (unread, 0.5)) for i, r in enumerate(rows)
     ])  # fmt: skip
     run.lines("arm/rollouts/rollouts.jsonl", [{**to_json(r), "step": 1, "reward": 0.0} for r in unread])

@@ -326,7 +326,7 @@ def audit(rollouts: list[Row]) -> Row:
         }  # fmt: skip
     due = {True: 1.0, False: 0.0, None: None}
     alone = all(
-        r["reward"] == due[r["verdict"]["correct"]] and set(r.get("reward_parts") or {}) <= {"verifier"}
+        r["reward"] == due[r["verdict"]["correct"]] and set(r.get("reward_parts") or {}) <= {"correct"}
         for r in rollouts
     )
     wrong = [r for r in rollouts if r["verdict"]["correct"] is False and (r["reward"] or 0) > 0]

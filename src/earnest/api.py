@@ -13,12 +13,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earnest.component import Component, build, digest, names, parts, user_file
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, nearest
@@ -26,6 +26,10 @@ from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
 from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
+
+if TYPE_CHECKING:
+    from earnest.evaluate.audit import Audit
+    from earnest.stages.inspection import Example, Inspection
 
 PACKAGES = ("earnest", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
 
@@ -119,6 +123,31 @@ def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -
     return judge(build("verifier", verifier), items)
 
 
+def audit(
+    verifier: str | Mapping[str, Any], *, task: str | Mapping[str, Any] | None = None, problems: int = 100
+) -> Audit:
+    """What a verifier pays for: right answers, near misses, attacks; on a task's problems or a few golds of common kinds."""
+    from earnest.evaluate.audit import audit as try_out
+
+    return try_out(build("verifier", verifier), None if task is None else build("task", task), problems)
+
+
+def check_data(source: Path, *, model: str | None = None, prompt: str = "chat") -> Inspection:
+    """Sizes, lengths and overlap of what a recipe, or a file of JSON rows, would train on. Raises ConfigError, DataError."""
+    from earnest.stages.inspection import inspect
+
+    return inspect(_recipe_of(source, model, prompt))
+
+
+def show_data(
+    source: Path, *, stage: str | None = None, count: int = 3, model: str | None = None, prompt: str = "chat"
+) -> list[Example]:
+    """Training examples token by token, with what the loss is on."""
+    from earnest.stages.inspection import examples
+
+    return examples(_recipe_of(source, model, prompt), stage, count)
+
+
 def load_run(path: str | Path) -> Run:
     """What a run directory says, without touching it."""
     folder = Path(path)
@@ -201,9 +230,28 @@ def evaluate(
     return EvalResult(model, chosen.name, split, looks, summary.rates(), statuses)
 
 
+def _recipe_of(source: Path, model: str | None, prompt: str) -> Recipe:
+    """A recipe's file or folder; a file of rows becomes the recipe that would imitate it."""
+    from earnest.stages.road import check
+
+    if source.is_dir() or source.suffix in (".yaml", ".yml"):
+        if model is not None:
+            raise ConfigError("--model has no effect: the recipe names one", where=str(source))
+        recipe = load(source).recipe
+    else:
+        rows: dict[str, Json] = {
+            "name": "data", "model": "tiny" if model is None else {"name": "hf", "path": str(Path(model).resolve()) if
+            Path(model).is_dir() else model}, "task": {"name": "jsonl", "path": str(source.resolve())}, "prompt": prompt,
+            "stages": [{"stage": "sft", "steps": 1, "lr": 1e-3}, {"stage": "eval"}],
+        }  # fmt: skip
+        recipe = read(json.dumps(rows), source, ()).recipe
+    check(recipe)
+    return recipe
+
+
 def _check_allowed(recipe: Recipe, allow: Sequence[str]) -> None:
     """Refuse the name of a gate that is neither shipped nor the recipe's own: it would override nothing."""
-    own = {part.name for stage in recipe.stages for part in parts(stage) if part.kind == "gate"}
+    own = {part.name for stage in (*recipe.gates, *recipe.stages) for part in parts(stage) if part.kind == "gate"}
     known = {*names("gate"), *own}
     for name in allow:
         if name not in known:
@@ -261,7 +309,7 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
         raise Interrupted(error.what, remedy=f"earnest resume {folder.path}") from None
     finally:
         folder.update(status=status, ended=now(), wall_s=before + time.monotonic() - begun)
-    return _result(folder, status)
+    return _result(folder, loaded.recipe, status, allow)
 
 
 def _spent(folder: RunDir) -> float:
@@ -270,15 +318,29 @@ def _spent(folder: RunDir) -> float:
     return max(float(folder.info().get("wall_s") or 0.0), sum(stages))
 
 
-def _result(folder: RunDir, status: str) -> RunResult:
+def _result(folder: RunDir, recipe: Recipe, status: str, allow: frozenset[str]) -> RunResult:
     from earnest.evaluate.write import write_report
 
+    _ask_about_the_claim(folder, recipe, allow)
     page = write_report(folder.path)
     report = read_json(page.with_name("report.json"))
     verdict = report["verdict"]
     folder.update(verdict=verdict)
-    failed = status == "refused" or verdict in ("regressed", "no signal")
+    worse = verdict == "regressed" and "claim" not in allow
+    failed = status == "refused" or worse or verdict == "no signal"
     return RunResult(folder.path, status, verdict, report["verdict_sentence"], page, 3 if failed else 0)
+
+
+def _ask_about_the_claim(folder: RunDir, recipe: Recipe, allow: frozenset[str]) -> None:
+    """Show the deciding comparison to the recipe's gates. What they say is kept; what is printed is the verdict's sentence."""
+    from earnest.evaluate.report import build_report
+    from earnest.gates.asking import ask
+    from earnest.gates.base import Paired, looking_at
+
+    found = build_report(folder.path).paired
+    if found is not None:
+        with suppress(GateRefused):
+            ask(looking_at(recipe.gates, Paired), found, folder, allow, lambda line: None)
 
 
 @contextmanager
@@ -315,4 +377,7 @@ def _versions() -> dict[str, Json]:
     return found
 
 
-__all__ = ["EarnestError", "EvalResult", "Run", "RunResult", "evaluate", "load_run", "resume", "run", "verify"]
+__all__ = [
+    "EarnestError", "EvalResult", "Run", "RunResult", "audit", "check_data", "evaluate", "load_run", "resume", "run",
+    "show_data", "verify",
+]  # fmt: skip

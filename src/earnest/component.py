@@ -41,6 +41,7 @@ FOLDERS: dict[str, str] = {
     "task": "earnest.tasks",
     "prompt": "earnest.prompts",
     "verifier": "earnest.verifiers",
+    "reward": "earnest.rewards",
     "engine": "earnest.engines",
     "strategy": "earnest.sampling",
     "algorithm": "earnest.algorithms",

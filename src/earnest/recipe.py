@@ -44,6 +44,10 @@ class Recipe(BaseModel):
     """What samples completions."""
     strategy: Annotated[Component, plug("strategy")] = Field(default_factory=lambda: build("strategy", "plain"))
     """How completions are sought."""
+    gates: tuple[Annotated[Component, plug("gate")], ...] = Field(
+        default_factory=lambda: tuple(build("gate", name) for name in ("template", "verifier", "data", "claim"))
+    )
+    """What must hold before the first stage and after the last; stages have gates of their own."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """auto: cuda if there is one, else cpu."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -162,7 +162,7 @@ class StageLog:
 
     def event(self, event: str, message: str, *, level: str = "info", **data: Json) -> None:
         """One line of `events.jsonl`: what happened besides the numbers."""
-        self.events.append([{"time": time.time(), "level": level, "event": event, "message": message, **data}])
+        _write_event(self.events, event, message, level, data)
 
     def lengths(self) -> dict[str, int]:
         """How far the logs reach now, and have reached the disk. Events are history and are never cut."""
@@ -244,6 +244,10 @@ class RunDir:
     def stage(self, stage_id: str) -> StageLog:
         return StageLog(self.path / stage_id)
 
+    def event(self, event: str, message: str, *, level: str = "info", **data: Json) -> None:
+        """One line of the run's own `events.jsonl`: what is about no single stage."""
+        _write_event(AppendLog(self.path / "events.jsonl"), event, message, level, data)
+
     def info(self) -> dict[str, Any]:
         return read_json(self.path / "run.json")
 
@@ -268,6 +272,11 @@ def is_held(path: Path) -> bool:
 def now() -> str:
     """UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _write_event(log: AppendLog, event: str, message: str, level: str, data: Mapping[str, Json]) -> None:
+    log.mend()
+    log.append([{"time": time.time(), "level": level, "event": event, "message": message, **data}])
 
 
 def _finite(value: Any) -> Any:

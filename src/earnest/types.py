@@ -174,8 +174,8 @@ class Rollout:
     completion: Completion
     parsed: Parsed
     verdict: Verdict
-    reward: float | None  # None: grading failed; leaves the baseline, gets advantage 0
-    reward_parts: Mapping[str, float]
+    reward: float | None  # None: grading or a term failed; leaves the baseline, gets advantage 0
+    reward_parts: Mapping[str, float | None]  # each term's own score; None: failed, or does not apply
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +275,7 @@ class Record:
     token_ids: tuple[int, ...] = ()
     logprob_mean: float | None = None
     advantage: float | None = None
+    reward_parts: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, slots=True)

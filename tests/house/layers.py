@@ -16,7 +16,7 @@ PACKAGE = "earnest"
 LAYERS = (
     ("types", "errors", "seeding", "component", "runlog", "recipe"),
     ("functional",),
-    ("prompts", "verifiers", "models", "engines", "algorithms"),
+    ("prompts", "verifiers", "rewards", "models", "engines", "algorithms"),
     ("tasks", "sampling"),
     ("data",),
     ("gates",),

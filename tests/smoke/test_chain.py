@@ -5,30 +5,17 @@ One run takes about two minutes of one CPU core. tests/slow/test_chain_seeds.py 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "chain.py"
+from benchmark_scripts import benchmark
 
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("chain_benchmark", BENCHMARK)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-chain = load()
+chain = benchmark("chain")
 
 
 def test_the_claims_hold_for_a_seed_nobody_chose(tmp_path: Path) -> None:
@@ -63,10 +50,10 @@ def test_the_section_replaces_its_own_lines_only(tmp_path: Path) -> None:
     file = tmp_path / "results.md"
     file.write_text("# Results\n\n## A real model\n\ntext\n")
     for seeds in ([good()], [good(), replace(good(), seed=7, rl_sampled=0.5)]):
-        chain.write_section(chain.section(seeds, "command", "machine"), file)
+        chain.write_section("chain", chain.section(seeds, "command", "machine"), file)
     text = file.read_text()
     assert text.startswith("# Results\n\n## A real model\n\ntext\n\n## chain\n")
-    assert text.count(chain.BEGIN) == text.count(chain.END) == 1
+    assert text.count("<!-- chain:begin -->") == text.count("<!-- chain:end -->") == 1
     assert "| Sampled pass, after RL | 98.0 % | 50.0 % | 74.0 % [-230.9, 378.9] |" in text
     assert "seed 7: the sampled pass rate after RL is 0.500, not 0.90" in text
 

@@ -52,9 +52,11 @@ class Half(Verifier):
     pass
 """
 A_GATE = """
-from earnest.gates.base import Gate
+from earnest.gates.base import Gate, Samples
 
 class Mine(Gate):
+    looks_at = Samples
+
     def check(self, evidence):
         raise AssertionError("checked")
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from earnest.gates.base import Evidence, GateResult
+from earnest.gates.base import GateResult, Samples
 from earnest.gates.support import Support
 from earnest.types import Completion, Finish, Group, Parsed, Problem, Rollout, Sampling, Status, Verdict
 
@@ -36,7 +36,7 @@ def group(number: int, rights: Sequence[bool], cut: int = 0, how: Finish = Finis
 
 def checked(real: Sequence[Sequence[bool]], permuted: Sequence[Sequence[bool]], cut: int = 0) -> GateResult:
     groups = [group(i, row, cut) for i, row in enumerate(real)]
-    return Support().check(Evidence("rl", groups, [[verdict(r) for r in row] for row in permuted]))
+    return Support().check(Samples(stage="rl", groups=groups, permuted=[[verdict(r) for r in row] for row in permuted]))
 
 
 NEVER = [[False] * 4] * 100
@@ -67,7 +67,7 @@ def test_a_grader_that_fails_is_not_blamed_on_the_model() -> None:
     groups = [
         Group(g.problem, tuple(replace(r, verdict=failed) for r in g.rollouts)) for g in map(group, range(9), MIXED)
     ]
-    result = Support().check(Evidence("rl", groups, [[failed] * 4] * 9))
+    result = Support().check(Samples(stage="rl", groups=groups, permuted=[[failed] * 4] * 9))
     assert result.outcome == "refused" and "the grader failed on 36 samples, first: broken" in result.reason
 
 
@@ -75,7 +75,7 @@ def test_a_failure_beside_a_right_answer_is_no_mixture() -> None:
     failed = Verdict(status=Status.ERROR, correct=None, score=None, reason="broken")
     right = group(0, [True] * 30)
     groups = [replace(right, rollouts=(replace(right.rollouts[0], verdict=failed), *right.rollouts[1:]))] * 100
-    result = Support().check(Evidence("rl", groups, [[verdict(False)] * 30] * 100))
+    result = Support().check(Samples(stage="rl", groups=groups, permuted=[[verdict(False)] * 30] * 100))
     assert result.numbers["mixed"] == 0.0 and result.outcome == "refused"
 
 
@@ -98,5 +98,5 @@ def test_samples_that_are_cut_are_named_and_the_limit_is_the_first_remedy() -> N
 
 def test_samples_that_the_engine_gave_up_on_are_not_cut_at_the_limit() -> None:
     groups = [group(i, row, cut=1, how=Finish.ABORT) for i, row in enumerate(MIXED)]
-    result = Support().check(Evidence("rl", groups, [[verdict(False)] * 4] * 100))
+    result = Support().check(Samples(stage="rl", groups=groups, permuted=[[verdict(False)] * 4] * 100))
     assert (result.outcome, result.numbers["cut"]) == ("passed", 0.0)

@@ -21,7 +21,7 @@ HEALTHY: Metrics = {
     "reward": lambda s: 0.5 + 0.02 * math.sin(s), "pass_rate": lambda s: 0.5 + 0.02 * math.sin(s),
     "groups/live": 0.7, "groups/all_right": 0.1, "trace_format": lambda s: 0.9 + 0.01 * math.cos(s),
     "completions/clipped_ratio": 0.05, "completions/mean_length": 30.0,
-    "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "verdict/error": 0.0, "verdict/no_answer": 0.02,
+    "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "reward/missing": 0.0, "verdict/no_answer": 0.02,
     "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0,
 }  # fmt: skip
 
@@ -46,9 +46,10 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
     "H8": (
         {"completions/mean_length": rising(30, 120)}, {"completions/mean_length": rising(30, 120), **BETTER},
     ),
-    "H9": ({"verdict/error": 0.02}, {"verdict/error": at(30, 0.02, 0.0)}),
+    "H9": ({"reward/missing": 0.02}, {"reward/missing": at(30, 0.02, 0.0)}),
     "H10": ({"verdict/no_answer": 0.2}, {"verdict/no_answer": 0.08}),
     "H11": ({"grad_norm": at(40, math.nan, 1.0), "update/taken": at(40, 0.0, 1.0)}, {"update/taken": at(40, 0.0, 1.0)}),
+    "H12": ({"data/held_out": at(40, 2.0, 0.0)}, {"data/held_out": 0.0}),
     "H13": (
         {"grad_norm": lambda s: 30.0 if s in (40, 43, 44) else 1.0}, {"grad_norm": lambda s: 30.0 if s in (40, 43) else 1.0},
     ),
@@ -84,6 +85,18 @@ def test_a_rule_speaks_where_it_should_and_only_there(rule: str) -> None:
     assert (found[0].level == "info") == (rule == "H2")  # which is good news
     assert len(found[0].message) > 40 and found[0].message.endswith((".", "?"))
     assert rule not in {f.rule for f in watch(well)}
+
+
+def test_the_terms_of_a_reward_that_rises_alone_are_named() -> None:
+    terms: Metrics = {
+        "rewards/correct/mean": 0.3,
+        "rewards/long/mean": rising(0.1, 0.9),
+        "rewards/form/mean": rising(0, 1),
+    }
+    (found,) = watch({"reward": rising(0.3, 0.9), **terms})
+    assert "The terms that rise: long, form. Look at" in found.message
+    (alone,) = watch({"reward": rising(0.3, 0.9), "rewards/long/mean": rising(0.1, 0.9)})
+    assert "terms" not in alone.message
 
 
 def test_a_step_whose_gradient_is_not_finite_is_told_at_once() -> None:
@@ -130,7 +143,7 @@ def test_nothing_is_said_of_numbers_that_are_none() -> None:
     for metric in (
         "groups/live",
         "completions/clipped_ratio",
-        "verdict/error",
+        "reward/missing",
         "verdict/no_answer",
         "groups/all_right",
     ):

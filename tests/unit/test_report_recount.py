@@ -98,7 +98,7 @@ def rollouts(draw: np.random.Generator, steps: int, *, paid: bool) -> list[dict[
             verdict = {**row["verdict"], "reason": ("", "two answers", "none")[int(draw.integers(0, 3))]}  # type: ignore[dict-item]
             problem = {**row["problem"], "id": f"s{step % 2}-{row['problem']['id']}"}  # type: ignore[dict-item, index]
             text = f"text {draw.integers(0, 60)}"
-            parts = {"reward_parts": {"verifier": 0.0, "length": extra}} if paid else {}
+            parts = {"reward_parts": {"correct": 0.0, "length": extra}} if paid else {}
             rows.append(
                 {**row, "step": step, "reward": reward, "text": text, "verdict": verdict, "problem": problem, **parts}
             )

@@ -181,7 +181,7 @@ def test_the_verdict_alone_pays_nothing_wrong(tmp_path: Path):
         rollout(1, False, 0.5),
         rollout(1, True, 0.5),
         rollout(1, None, 0.0),
-        {**rollout(1, True, 1.0), "reward_parts": {"verifier": 1.0, "length": 0.0}},
+        {**rollout(1, True, 1.0), "reward_parts": {"correct": 1.0, "length": 0.0}},
     ],
 )
 def test_another_reward_is_not_the_verdict_alone(tmp_path: Path, row: dict[str, Any]):
@@ -227,9 +227,18 @@ def test_a_damaged_rollout_says_where(tmp_path: Path):
 # ------------------------------------------------------------------------------------------------ sections and sentences
 
 
+def term(name: str) -> dict[str, Any]:
+    return {"use": {"name": name}, "weight": 1.0, "name": name}
+
+
 def trained(path: Path, **fields: Any) -> RunOnDisk:
     run = RunOnDisk(path)
-    run.stage("rl", "rl", "base", config={"steps": 40, "rewards": [{"name": "verdict"}], **fields})
+    run.stage(
+        "rl",
+        "rl",
+        "base",
+        config={"steps": 40, "reward": [term("correct")], **fields},
+    )
     run.lines("rl/metrics.jsonl", [{"step": s, "pass_rate": 0.5} for s in (1, 2, 3)])
     return run
 
@@ -240,14 +249,20 @@ def page_of(run: RunOnDisk, **fields: Any) -> str:
 
 def test_a_control_arm_is_named_by_what_sets_it_apart(tmp_path: Path):
     run = trained(tmp_path)
-    run.stage("arm", "rl", "base", control=True, config={"steps": 40, "rewards": [{"name": "random"}]})
+    run.stage(
+        "arm",
+        "rl",
+        "base",
+        control=True,
+        config={"steps": 40, "reward": [term("random")]},
+    )
     rates = {"base": [[False, False]] * 30, "rl": [[True, True]] * 30, "arm": [[True, True]] * 30}
     run.evaluation("eval", {name: (records(marks), []) for name, marks in rates.items()})
     report = build_report(run.finish())
     assert report.verdict == "learned"
-    assert any("control arm arm (rl with rewards random) did as well" in c for c in report.claim.caveats)
+    assert any("control arm arm (rl with reward random) did as well" in c for c in report.claim.caveats)
     page = (write_report(tmp_path)).read_text(encoding="utf-8")
-    assert "That the reward taught it" not in page and "control arm, rl with rewards random" in page
+    assert "That the reward taught it" not in page and "control arm, rl with reward random" in page
 
 
 def test_an_arm_without_a_reward_does_not_show_that_the_reward_taught_it(tmp_path: Path):

@@ -103,7 +103,7 @@ FAILS = 'Verdict(status=Status.ERROR, correct=None, score=None, reason="no gold 
 def graded(folder: Path, verdict: str, name: str = "grader.py:Grader", stages: str = "") -> tuple[Path, str]:
     """Run the recipe with a grader of the user's own that says always the same."""
     (folder / "grader.py").write_text(GRADER.replace("PAY", verdict))
-    recipe = stages if stages else RECIPE.replace("stages:", f"verifier: {name}\nstages:")
+    recipe = stages if stages else RECIPE.replace("stages:", f"gates: []\nverifier: {name}\nstages:")
     (folder / "recipe.yaml").write_text(recipe)
     result = api.run(folder / "recipe.yaml", runs=folder / "runs", command="earnest run", echo=lambda line: None)
     return result.run_dir, result.sentence

@@ -26,7 +26,7 @@ def list_(kind: str | None = None, /, *, runs: Path = Path("runs"), json: say.As
     Parameters
     ----------
     kind
-        model, task, prompt, verifier, engine, strategy, algorithm, gate, stage, or runs.
+        model, task, prompt, verifier, reward, engine, strategy, algorithm, gate, stage, or runs.
     runs
         The folder that `earnest list runs` looks into.
     """

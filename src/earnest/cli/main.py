@@ -15,7 +15,7 @@ import traceback
 from cyclopts import App, CycloptsError, Parameter
 
 from earnest import __version__
-from earnest.cli import doctor, evaluate, init, listing, report, run, say
+from earnest.cli import audit, data, doctor, evaluate, init, listing, report, run, say
 from earnest.errors import ConfigError, EarnestError, Interrupted, MissingDependency
 from earnest.evaluate.text import visible
 
@@ -32,6 +32,8 @@ app.command(evaluate.evaluate, name="eval")
 app.command(report.report)
 app.command(run.resume)
 app.command(listing.list_, name="list")
+app.command(audit.audit)
+app.command(data.app)
 app.command(doctor.doctor)
 
 

@@ -177,7 +177,7 @@ def _truncated(completion: Completion) -> bool:
 def _rollout(
     problem: Problem, prompt_ids: tuple[int, ...], completion: Completion, item: Item, verdict: Verdict
 ) -> Rollout:
-    parts = {} if verdict.score is None else {"verifier": verdict.score}
+    parts = {} if verdict.score is None else {"correct": verdict.score}
     return Rollout(
         problem=problem, prompt_ids=prompt_ids, completion=completion, parsed=item.parsed, verdict=verdict,
         reward=verdict.score, reward_parts=parts,
@@ -196,7 +196,7 @@ def _record(
         policy_version=completion.policy_version, sampling=completion.sampling, verdict=rollout.verdict,
         reward=rollout.reward, stage=stage, step=step, split=split, prompt_ids=rollout.prompt_ids,
         token_ids=completion.token_ids or (), logprob_mean=sum(drawn) / len(drawn) if drawn else None,
-        advantage=advantage,
+        advantage=advantage, reward_parts=rollout.reward_parts,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from earnest.seeding import derive, rng
+from earnest.tasks.clusters import normalised
 from earnest.types import Problem
 
 
@@ -16,6 +17,11 @@ def subset(problems: Sequence[Problem], count: int) -> list[Problem]:
         return list(problems)
     chosen = sorted(rng("subset", len(problems)).sample(range(len(problems)), count))
     return [problems[i] for i in chosen]
+
+
+def among(problems: Sequence[Problem], questions: frozenset[str]) -> int:
+    """How many of the problems ask one of these questions (as `normalised` writes them)."""
+    return sum(normalised(problem.question) in questions for problem in problems)
 
 
 class Order:

@@ -51,6 +51,7 @@ def to_json(record: Record) -> dict[str, Json]:
         },
         "verdict": _verdict_to_json(record.verdict),
         "reward": record.reward,
+        "reward_parts": dict(record.reward_parts),
         "prompt_ids": list(record.prompt_ids),
         "token_ids": list(record.token_ids),
         "logprob_mean": record.logprob_mean,
@@ -156,6 +157,7 @@ def _record(row: Mapping[str, Any]) -> Record:
     split = row["split"]
     if split not in ("train", "dev", "test"):
         raise ValueError(f"split {split!r}")
+    parts = row.get("reward_parts", {})  # not in records of before there were several
     return Record(
         problem=_problem(row["problem"]),
         index=_typed(row, "index", int),
@@ -177,6 +179,7 @@ def _record(row: Mapping[str, Any]) -> Record:
         token_ids=tuple(row["token_ids"]),
         logprob_mean=_typed(row, "logprob_mean", float, None),
         advantage=_typed(row, "advantage", float, None),
+        reward_parts={name: _typed(parts, name, float, None) for name in parts},
     )
 
 

@@ -2,7 +2,7 @@
 
 The claim is that the last training stage's checkpoint beats the one it began from, on held-out problems, paired. The
 95 % interval of that difference decides: above 0 learned, below 0 regressed, around 0 not shown. A run whose support
-gate refused, or whose RL never had one group with mixed rewards, had no signal to learn from.
+or learning gate refused, or whose RL never had one group with mixed rewards, had no signal to learn from.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from earnest.evaluate.compare import Comparison, compare
-from earnest.evaluate.load import BASE, EvalRun, ModelRecords, Row, Run, StageRun
+from earnest.evaluate.load import BASE, EvalRun, GateRow, ModelRecords, Row, Run, StageRun
 from earnest.evaluate.text import difference, points
-from earnest.functional.stats import Interval
+from earnest.gates.base import RUN, Paired
+from earnest.gates.claim import decide
 from earnest.types import Json, Record
 
 Outcome: TypeAlias = Literal["learned", "not shown", "regressed", "no signal"]
 Role: TypeAlias = Literal["claim", "overall", "stage", "earlier", "control"]
 
 METRICS = ("sampled", "greedy")
+NO_SIGNAL = ("support", "learning")
+"""Gates whose refusal means that there was nothing to learn from."""
+CUT_SHORT = ("running", "killed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +112,15 @@ def judge(run: Run, evaluation: EvalRun | None, rows: Sequence[Compared]) -> Cla
     return Claim(outcome, sentence, caveats)
 
 
-def decide(ci95: Interval) -> Literal["learned", "not shown", "regressed"]:
-    """The rule. Example: decide((0.01, 0.2)) is "learned"; an end at exactly 0 is "not shown"."""
-    if ci95[0] > 0:
-        return "learned"
-    return "regressed" if ci95[1] < 0 else "not shown"
+def paired(evaluation: EvalRun, rows: Sequence[Compared]) -> Paired | None:
+    """The deciding comparison as the claim gate sees it; None if there is none with an interval."""
+    claim = _deciding(rows)
+    if claim is None or claim.ci95 is None:
+        return None
+    return Paired(
+        stage=claim.b, before=claim.a, metric=claim.metric, diff=claim.diff, ci95=claim.ci95, problems=claim.n,
+        split=evaluation.split,
+    )  # fmt: skip
 
 
 def _records(model: ModelRecords, metric: str) -> tuple[Record, ...]:
@@ -129,17 +137,14 @@ def _deciding(rows: Sequence[Compared]) -> Comparison | None:
 def _no_signal(run: Run) -> str:
     controls = {stage.id for stage in run.controls}
     for gate in run.gates:
-        if gate.gate == "support" and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
-            help_ = f" What would help: {gate.remedy.rstrip('.')}." if gate.remedy else ""
-            return f"The support gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it.{help_}"
+        if gate.gate in NO_SIGNAL and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
+            remedy = f" What would help: {gate.remedy.rstrip('.')}." if gate.remedy else ""
+            refused = f"The {gate.gate} gate refused {gate.stage}: {gate.reason.rstrip('.')}."
+            return f"{refused} Nothing could be learned from it.{remedy}"
     final = final_stage(run)
-    cut_short = final is not None and final.status in ("running", "killed", "interrupted")
-    if (
-        final is not None
-        and final.kind == "rl"
-        and final.metrics
-        and not (cut_short or any(map(is_live, final.metrics)))
-    ):
+    if final is None or final.status in CUT_SHORT:  # a signal might yet have come
+        return ""
+    if final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
         return (
             f"In all {len(final.metrics):,} steps of {final.id} not one rollout carried a signal: "
             "there was nothing to learn from, whatever the pass rates say."
@@ -162,7 +167,7 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     final, status = final_stage(run), run.status
     refused = [g for g in run.gates if g.outcome == "refused" and not g.allowed]
     if refused and status == "refused":
-        return f"The {refused[-1].gate} gate refused {refused[-1].stage}: {refused[-1].reason.rstrip('.')}."
+        return f"The {refused[-1].gate} gate refused {whom(refused[-1])}: {refused[-1].reason.rstrip('.')}."
     if status == "refused" and (reason := _refusal(run)):
         return f"The run was refused: {reason}."
     if final is None:
@@ -218,6 +223,11 @@ def _how_far(run: Run) -> str:
     return ""
 
 
+def whom(gate: GateRow) -> str:
+    """What a gate spoke about, for a sentence."""
+    return "the run" if gate.stage == RUN else gate.stage
+
+
 def _refusal(run: Run) -> str:
     """Why a run was refused by something else than a gate; "" if nothing says so."""
     reasons = [str(e.get("message")) for s in run.stages for e in s.events if e.get("event") == "refused"]
@@ -228,6 +238,7 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
     found = []
     if not run.finished:
         found.append(f"The run did not finish (status: {run.status}){_how_far(run)}; this report covers what there is.")
+    found += _other_rewards(run)
     claim = _deciding(rows)
     if claim is not None and claim.ci95 is not None and decide(claim.ci95) == "learned":
         for row in rows:
@@ -246,7 +257,20 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
                 )
     if claim is not None and claim.errors:
         found.append(f"{claim.errors:,} records could not be graded and are in neither rate.")
-    found += [f"The {g.gate} gate refused {g.stage} and was overridden by name: {g.reason}" for g in run.gates
+    gates = [g for g in run.gates if g.gate != "claim"]  # that one is the verdict itself
+    found += [f"The {g.gate} gate refused {whom(g)} and was overridden by name: {g.reason}" for g in gates
               if g.outcome == "refused" and g.allowed]  # fmt: skip
-    found += [f"The {g.gate} gate warned about {g.stage}: {g.reason}" for g in run.gates if g.outcome == "warned"]
+    found += [f"The {g.gate} gate warned about {whom(g)}: {g.reason}" for g in gates if g.outcome == "warned"]
     return tuple(found)
+
+
+def _other_rewards(run: Run) -> list[str]:
+    """A sentence for every stage on the road that maximised something else than the verifier's score."""
+    settings = {stage.get("id"): stage for stage in run.recipe.get("stages") or []}
+    found = []
+    for stage in run.trained:
+        terms = settings.get(stage.id, {}).get("reward") or []
+        if any(term["use"]["name"] != "correct" or term["weight"] < 0 for term in terms):
+            said = ", ".join(f"{term['name']} {term['weight']:g}" for term in terms)
+            found.append(f"{stage.id} was trained on another reward than the verifier's: {said} (term and weight).")
+    return found

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from earnest.evaluate.claim import Claim, Compared, Outcome, comparisons, final_stage, judge, main_eval, model_of
+from earnest.evaluate.claim import (
+    Claim,
+    Compared,
+    Outcome,
+    comparisons,
+    final_stage,
+    judge,
+    main_eval,
+    model_of,
+    paired,
+)
 from earnest.evaluate.curves import curves_json
 from earnest.evaluate.difficulty import Difficulty, by_difficulty
 from earnest.evaluate.drift import Drift, measure
@@ -21,6 +31,7 @@ from earnest.evaluate.rollouts import StageRollouts, read_stage
 from earnest.evaluate.spent import Asked, Phases, asked, phases
 from earnest.evaluate.summary import ModelSummary, rate_json, summarize
 from earnest.functional.stats import Interval
+from earnest.gates.base import Paired
 from earnest.seeding import rng
 from earnest.types import Json, Record
 
@@ -62,6 +73,13 @@ class Report:
     @property
     def verdict_sentence(self) -> str:
         return self.claim.sentence
+
+    @property
+    def paired(self) -> Paired | None:
+        """What the claim gate looks at; None where nothing can be claimed."""
+        if self.main is None or self.verdict == "no signal":
+            return None
+        return paired(self.main.run, self.main.compared)
 
     @property
     def final_summary(self) -> ModelSummary | None:

@@ -73,7 +73,7 @@ class Seen:
     status: str
     reason: str
     reward: float | None
-    parts: Mapping[str, float]
+    parts: Mapping[str, float | None]
     tokens: int
     times: int
 
@@ -131,7 +131,7 @@ class _Pass:
         outcome: Outcome = "not graded" if correct is None else "right" if correct else "wrong"
         self.earned[outcome].add(reward)
         due = None if correct is None else float(correct)
-        self.verdict_alone &= reward == due and set(row.get("reward_parts") or ()) <= {"verifier"}
+        self.verdict_alone &= reward == due and set(row.get("reward_parts") or ()) <= {"correct"}
         if correct is not None:
             self.marks.setdefault(row["step"], {}).setdefault(row["problem"]["id"], []).append(correct)
         if outcome == "wrong" and reward is not None and reward > 0:

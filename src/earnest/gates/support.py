@@ -8,16 +8,19 @@ have both right and wrong samples, the only ones that carry a gradient?
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import Field
 
 from earnest.functional.stats import paired_difference, rate
-from earnest.gates.base import Evidence, Gate, GateResult, Outcome
+from earnest.gates.base import Gate, GateResult, Samples
 from earnest.types import Finish, Json, Verdict
 
 
 class Support(Gate):
     """Is there anything for reinforcement learning to strengthen?"""
+
+    looks_at: ClassVar[type] = Samples
 
     floor: float = Field(0.05, ge=0, le=1)
     """Refuse if the 95 % lower bound of the share of prompts with mixed outcomes is below this."""
@@ -30,12 +33,12 @@ class Support(Gate):
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Refuse if the grader fails on a larger share of the samples."""
 
-    def check(self, evidence: Evidence) -> GateResult:
+    def check(self, evidence: Samples) -> GateResult:
         verdicts = [[r.verdict for r in group.rollouts] for group in evidence.groups]
         errors = [v for row in verdicts for v in row if v.correct is None]
         if len(errors) > self.error_ceiling * sum(map(len, verdicts)):
-            return self._result(
-                evidence, "refused", f"the grader failed on {len(errors)} samples, first: {errors[0].reason}",
+            return self.result(
+                evidence.stage, "refused", f"the grader failed on {len(errors)} samples, first: {errors[0].reason}",
                 "mend the verifier; this says nothing about the model", {"errors": len(errors)},
             )  # fmt: skip
         pairs = zip(verdicts, evidence.permuted, strict=True)
@@ -46,7 +49,9 @@ class Support(Gate):
         mixed = rate([[any(row) and not all(row)] for row in passed])
         solved = rate([[all(row)] for row in passed])
         if mixed.ci95 is None or skill.ci95 is None:
-            return self._result(evidence, "refused", "too few dev problems to judge support", "more dev problems", {})
+            return self.result(
+                evidence.stage, "refused", "too few dev problems to judge support", "more dev problems", {}
+            )
         finishes = [r.completion.finish for group in evidence.groups for r in group.rollouts]
         cut = sum(finish is Finish.LENGTH for finish in finishes) / len(finishes)
         numbers: dict[str, Json] = {
@@ -64,8 +69,8 @@ class Support(Gate):
             told += f"; {cut:.0%} of the samples were cut at the token limit"
             longer = "a higher max_tokens first; then "
         if skill.ci95[0] <= 0:
-            return self._result(
-                evidence, "refused", f"the model is not shown to be better than chance: {told}",
+            return self.result(
+                evidence.stage, "refused", f"the model is not shown to be better than chance: {told}",
                 f"{longer}more or better SFT on worked traces, or easier problems", numbers,
             )  # fmt: skip
         if mixed.ci95[0] < self.floor:
@@ -74,20 +79,15 @@ class Support(Gate):
                 else "easier problems, more SFT, or a larger group"
             )  # fmt: skip
             reason = f"too few prompts carry a signal: {told}"
-            return self._result(evidence, "refused", reason, longer + remedy, numbers)
+            return self.result(evidence.stage, "refused", reason, longer + remedy, numbers)
         if mixed.ci95[0] < self.warn_below:
             reason = f"few prompts carry a signal: {told}"
-            return self._result(evidence, "warned", reason, f"{longer}a larger group", numbers)
+            return self.result(evidence.stage, "warned", reason, f"{longer}a larger group", numbers)
         if longer:
-            return self._result(evidence, "warned", f"many samples are cut: {told}", "a higher max_tokens", numbers)
-        return self._result(evidence, "passed", told, "", numbers)
-
-    def _result(
-        self, evidence: Evidence, outcome: Outcome, reason: str, remedy: str, numbers: dict[str, Json]
-    ) -> GateResult:
-        return GateResult(
-            gate=self.name, stage=evidence.stage, outcome=outcome, reason=reason, remedy=remedy, numbers=numbers
-        )
+            return self.result(
+                evidence.stage, "warned", f"many samples are cut: {told}", "a higher max_tokens", numbers
+            )
+        return self.result(evidence.stage, "passed", told, "", numbers)
 
 
 def _graded(real: Sequence[Verdict], chance: Sequence[Verdict]) -> list[tuple[bool, bool]]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from earnest.component import Component
 from earnest.models.policy import Forward, Policy
 from earnest.types import Machine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 __all__ = ["Forward", "Model", "Policy"]
 
@@ -28,3 +31,7 @@ class Model(Component):
 
         Raises ConfigError for a folder, an architecture or a tokenizer that cannot be used.
         """
+
+    def open_tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of the model's own beginning. What can do without the weights overrides this."""
+        return self.open(Machine("cpu", "float32", 1)).tokenizer

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
 from earnest.component import BuildContext, KeyedConfigError
 from earnest.models.base import Model, Policy
 from earnest.types import Machine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def _folder_or_hub_id(value: str, info: ValidationInfo) -> str:
@@ -44,6 +47,11 @@ class HF(Model):
         if folder is not None:
             return open_folder(str(folder), machine)
         return open_folder(self.path, machine, revision=self.revision, add_markers=self.add_markers)
+
+    def open_tokenizer(self) -> PreTrainedTokenizerBase:
+        from earnest.models._folder import open_tokenizer
+
+        return open_tokenizer(self.path, revision=self.revision, add_markers=self.add_markers)
 
     def files(self) -> tuple[Path, ...]:
         """Weights, configuration and tokenizer of a local folder; nothing for a hub id, which its revision pins."""

@@ -79,6 +79,9 @@ class Tiny(Model):
             module: Any = LlamaForCausalLM(config)
         return Policy(module.to(machine.device, getattr(torch, machine.dtype)), tokenizer)
 
+    def open_tokenizer(self) -> PreTrainedTokenizerFast:
+        return byte_tokenizer(self.context)
+
 
 def byte_tokenizer(context: int) -> PreTrainedTokenizerFast:
     """One id per byte, equal to the byte, then <pad> <eos> <think> </think>.

@@ -7,7 +7,7 @@ default the last one that produced a policy and is not a control.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +16,8 @@ from pydantic import Field
 
 from earnest.component import Component
 from earnest.engines.base import Engine
+from earnest.gates.asking import ask
+from earnest.gates.base import Gate, looking_at
 from earnest.models.base import Model, Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import StageLog
@@ -23,7 +25,7 @@ from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.tasks.base import Task
 from earnest.train.loop import StopRequest, Totals
-from earnest.types import Json, Machine
+from earnest.types import Json, Machine, Split
 from earnest.verifiers.base import Verifier
 
 BASE = "base"
@@ -37,6 +39,17 @@ class Artefact:
     stage: str
     path: Path
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Problems that a stage asks or imitates. prompt and verifier None: the run's own."""
+
+    task: Task
+    split: Split
+    trains: bool  # it learns from them; otherwise they measure something
+    prompt: Prompt | None = None
+    verifier: Verifier | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +69,15 @@ class Context:
     policies: Mapping[str, Artefact | None]  # None: the model's own beginning
     totals: Mapping[str, Mapping[str, Json]]  # what earlier stages spent, by id
     controls: frozenset[str]
+    held_out: frozenset[str]  # questions of every evaluation, normalised
     trained: str | None  # the newest policy a stage made that is no control; None: only the base
     stop: StopRequest
     allow: frozenset[str]
     echo: Callable[[str], None]
+
+    def show(self, gates: Sequence[Gate], evidence: object) -> None:
+        """Show evidence to those of the gates that look at its kind. Raises GateRefused."""
+        ask(looking_at(gates, type(evidence)), evidence, self.log, self.allow, self.echo)
 
     def open_policy(self, stage: str) -> Policy:
         """The policy of a stage, in memory."""
@@ -104,6 +122,10 @@ class Stage(Component):
 
         Raises ConfigError or DataError.
         """
+
+    def reads(self, task: Task) -> tuple[Reading, ...]:
+        """Where its problems come from. task: the recipe's."""
+        return ()
 
     def needs(self) -> tuple[str, ...]:
         """Ids of other stages whose results it reads, besides its input."""

@@ -26,11 +26,10 @@ from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import AppendLog, write_json
 from earnest.seeding import derive
-from earnest.stages.base import BASE, Context, Outcome, Stage
-from earnest.stages.training import roller
+from earnest.stages.base import BASE, Context, Outcome, Reading, Stage
+from earnest.stages.training import own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.types import Json, Problem, Split
-from earnest.verifiers.base import Verifier
 
 
 class SkillDrift(BaseModel):
@@ -94,6 +93,16 @@ class Eval(Stage):
     def files(self) -> tuple[Path, ...]:
         return tuple(Path(item.text) for item in self.drift if isinstance(item, TextDrift))
 
+    def reads(self, task: Task) -> tuple[Reading, ...]:
+        skills = [item for item in self.drift if isinstance(item, SkillDrift)]
+        return (
+            Reading(task=self.task or task, split=self.split, trains=False),
+            *(
+                Reading(task=s.task, split="test", trains=False, prompt=s.prompt, verifier=own_verifier(s.task))
+                for s in skills
+            ),
+        )
+
     def check(self, policies: frozenset[str]) -> None:
         for model in self.models or ():
             if model not in policies:
@@ -140,7 +149,6 @@ class Eval(Stage):
                 rates[f"{mode} format"] = sum(r.well_formed for r in records) / len(records)
             for item in self.drift:
                 if isinstance(item, SkillDrift):
-                    verifier: Verifier = build("verifier", item.task.verifier_name)
                     asked = subset(item.task.problems("test"), item.problems)
                     short = Protocol(
                         stage=self.id,
@@ -150,7 +158,9 @@ class Eval(Stage):
                         max_tokens=item.max_tokens,
                         seed=protocol.seed,
                     )
-                    records = greedy(asked, roller(context, policy, item.prompt, verifier), engine, short)
+                    records = greedy(
+                        asked, roller(context, policy, item.prompt, own_verifier(item.task)), engine, short
+                    )
                     write_records(folder / f"drift_{item.name}.jsonl", records)
                     rates[item.name] = pass_rate(records)
                 else:

@@ -24,7 +24,8 @@ import torch
 from earnest.component import Component, build, digest, parts, user_file
 from earnest.engines.base import Engine
 from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, RunDirError, nearest
-from earnest.gates.base import Gate
+from earnest.gates.asking import ask
+from earnest.gates.base import Form, Gate, Samples, Steps, looking_at
 from earnest.models.base import Model
 from earnest.prompts.base import Prompt
 from earnest.recipe import LoadedRecipe, Recipe
@@ -32,7 +33,9 @@ from earnest.runlog import RunDir, read_json, replaced_folder, write_json
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.stages.base import BASE, Artefact, Context, Outcome, Stage
+from earnest.stages.evidence import RUN_EVIDENCE, check_gates, gathered, held_out_questions
 from earnest.stages.machine import machine
+from earnest.stages.training import TrainingStage
 from earnest.tasks.base import Task
 from earnest.train.loop import StopRequest
 from earnest.types import Json, Split
@@ -68,6 +71,8 @@ class Road:
         self.verifier = _expect(Verifier, recipe.verifier or build("verifier", self.task.verifier_name))
         check_plan(self.stages, self.engine)
         self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
+        self.own = Form(self.task, self.prompt, self.verifier)
+        self.held_out = held_out_questions(self.stages, self.own)
         self.travelled = Travelled()
 
     def travel(self) -> None:
@@ -75,10 +80,17 @@ class Road:
         write_json(self.run.path / "data" / "manifest.json", manifest(self.loaded.recipe))
         for line in self.task.notices():
             self.echo(f"[{self.task.name}] {line}")
+        self._pass_gates()
         for stage in self.stages:
             if self.stop.requested:
                 raise Interrupted(f"stopped before stage '{stage.id}'")
             self._stage(stage)
+
+    def _pass_gates(self) -> None:
+        """Ask the recipe's gates about its words and its data, before anything is spent. Raises GateRefused."""
+        gates = self.recipe.gates
+        for evidence in gathered(self.stages, gates, self.model, self.own):
+            ask(looking_at(gates, type(evidence)), evidence, self.run, self.allow, self.echo)
 
     def _stage(self, stage: Stage) -> None:
         start = stage.from_ or self.travelled.trained or BASE
@@ -156,8 +168,8 @@ class Road:
             model=self.model, task=self.task, prompt=self.prompt, verifier=self.verifier, engine=self.engine,
             strategy=self.strategy, machine=self.machine, seed=self.recipe.seed, run=self.run.path,
             log=self.run.stage(stage.id), policies=_base_first(travelled.policies), totals=travelled.totals,
-            controls=frozenset(travelled.controls), trained=travelled.trained, stop=self.stop, allow=self.allow,
-            echo=self.echo,
+            controls=frozenset(travelled.controls), held_out=self.held_out, trained=travelled.trained,
+            stop=self.stop, allow=self.allow, echo=self.echo,
         )  # fmt: skip
 
     def _note(self, stage: Stage, note: dict[str, Any]) -> None:
@@ -211,6 +223,7 @@ def check(recipe: Recipe) -> None:
     """
     stages = [_expect(Stage, stage) for stage in recipe.stages]
     check_plan(stages, _expect(Engine, recipe.engine))
+    check_gates(recipe.gates, RUN_EVIDENCE, "recipe")
     for component in (recipe.task, *stages):
         for part in parts(component):
             if isinstance(part, Task):
@@ -259,6 +272,7 @@ def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
                 why=f"{engine.name} gives {', '.join(sorted(engine.provides))}", remedy="engine: torch",
             )  # fmt: skip
         stage.check(frozenset(policies))
+        check_gates(stage.gates if isinstance(stage, TrainingStage) else (), (Samples, Steps), stage.id)
         before.add(stage.id)
         policies |= {stage.id} if stage.makes_policy else set()
 

@@ -12,8 +12,8 @@ from earnest.errors import ConfigError
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.seeding import derive
-from earnest.stages.base import Context, Outcome
-from earnest.stages.training import TrainingStage, roller
+from earnest.stages.base import Context, Outcome, Reading
+from earnest.stages.training import TrainingStage, own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.train.demonstrations import Demonstrations, Pool, Probe
 from earnest.train.losses import NegativeLogLikelihood
@@ -70,6 +70,16 @@ class Sft(TrainingStage):
             raise ValueError(f"{', '.join(idle)} has no effect without `until`; leave it out, or say what to reach")
         return self
 
+    def reads(self, task: Task) -> tuple[Reading, ...]:
+        own = self.task or task
+        found = [Reading(task=own, split="train", trains=True)]
+        if self.until is not None:
+            found.append(Reading(task=own, split="dev", trains=False))
+        if (replay := self.replay) is not None:
+            verifier = own_verifier(replay.task)
+            found.append(Reading(task=replay.task, split="train", trains=True, prompt=replay.prompt, verifier=verifier))
+        return tuple(found)
+
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)
         task = self.task or context.task
@@ -91,7 +101,8 @@ class Sft(TrainingStage):
             return self.train(context, policy, source, NegativeLogLikelihood(), max_flops=self._max_flops(context))
 
     def _pool(self, context: Context, policy: Policy, task: Task, prompt: Prompt, purpose: str) -> Pool:
-        return Pool(task, prompt, policy.tokenizer, derive(context.seed, self.id, purpose), policy.context_length)
+        seed = derive(context.seed, self.id, purpose)
+        return Pool(task, prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
 
     def needs(self) -> tuple[str, ...]:
         return () if self.match_compute is None else (self.match_compute,)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from earnest.component import build, plug
 from earnest.data.rollouts import Roller
 from earnest.errors import EarnestError
+from earnest.gates.base import Gate, Steps, looking_at
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt
 from earnest.runlog import replaced_folder
 from earnest.stages.base import Context, Outcome, Stage
+from earnest.tasks.base import Task
 from earnest.train.health import Health
 from earnest.train.loop import Job, Source, train
 from earnest.train.losses import Loss
@@ -34,6 +37,8 @@ class TrainingStage(Optim, Stage):
     """Steps between lines in the terminal."""
     health: Health = Field(default_factory=Health)
     """Thresholds of the health rules."""
+    gates: tuple[Annotated[Gate, plug("gate")], ...] = Field(default_factory=lambda: (build("gate", "learning"),))
+    """What may stop the stage. See `earnest list gate`."""
 
     def train(
         self, context: Context, policy: Policy, source: Source, loss: Loss, *, head_lr: float | None = None,
@@ -45,6 +50,7 @@ class TrainingStage(Optim, Stage):
                 name=self.id, policy=policy, source=source, loss=loss, optim=self, steps=self.steps,
                 log=context.log, stop=context.stop, echo=context.echo, max_tokens=self.micro_batch_tokens,
                 checkpoint_every=self.checkpoint_every, log_every=self.log_every, health=self.health,
+                gates=tuple(looking_at(self.gates, Steps)), allow=context.allow,
                 head_lr=head_lr, max_flops=max_flops,
             )
         )  # fmt: skip
@@ -62,3 +68,8 @@ class TrainingStage(Optim, Stage):
 def roller(context: Context, policy: Policy, prompt: Prompt | None = None, verifier: Verifier | None = None) -> Roller:
     """The run's way of sampling and grading, for this policy's tokenizer."""
     return Roller(prompt or context.prompt, verifier or context.verifier, context.strategy, policy.tokenizer)
+
+
+def own_verifier(task: Task) -> Verifier:
+    """The verifier that a task names."""
+    return build("verifier", task.verifier_name)

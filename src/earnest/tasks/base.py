@@ -18,6 +18,8 @@ class Task(Component):
     """A source of problems."""
 
     kind: ClassVar[str] = "task"
+    templated: ClassVar[bool] = False
+    """Its problems differ in their numbers and symbols alone, so that two with the same words are no twins."""
 
     @property
     @abstractmethod

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -22,6 +23,8 @@ from earnest.types import Problem, Solution, Split
 
 class Chain(Task):
     """Left-to-right chains of + and - modulo 10. A tenth of all chains, by hash, is kept for dev and a tenth for test."""
+
+    templated: ClassVar[bool] = True
 
     length: int = Field(5, ge=2, le=64)
     """Digits in a chain; one operator fewer."""

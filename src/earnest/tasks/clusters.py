@@ -50,6 +50,23 @@ def clusters(texts: Sequence[str], threshold: float = THRESHOLD) -> list[str]:
     return [name[mask] for mask in masks]
 
 
+def twins(asked: Sequence[str], known: Sequence[str], threshold: float = THRESHOLD) -> dict[int, int]:
+    """For every text of `asked` that has a near twin in `known`: its place -> the place of the first such twin."""
+    shingled = [shingles(masked(text)) for text in known]
+    buckets: dict[tuple[int, bytes], list[int]] = {}
+    for place, items in enumerate(shingled):
+        for band in enumerate(_bands(items)):
+            buckets.setdefault(band, []).append(place)
+    found: dict[int, int] = {}
+    for place, text in enumerate(asked):
+        items = shingles(masked(text))
+        candidates = {other for band in enumerate(_bands(items)) for other in buckets.get(band, ())}
+        close = [other for other in candidates if jaccard(items, shingled[other]) >= threshold]
+        if close:
+            found[place] = min(close)
+    return found
+
+
 def shingles(mask: str) -> frozenset[int]:
     """Hashes of the runs of SHINGLE words in a masked text."""
     words = _WORD.findall(mask)
@@ -64,11 +81,11 @@ def jaccard(a: frozenset[int], b: frozenset[int]) -> float:
 def _candidates(shingled: Sequence[frozenset[int]]) -> Iterator[tuple[int, int]]:
     """Pairs (smaller, larger) that agree on at least one band of their signatures; a bucket's members are compared with all
     others of the bucket."""
-    signatures = [_signature(items) for items in shingled]
+    banded = [_bands(items) for items in shingled]
     for band in range(BANDS):
         buckets: dict[bytes, list[int]] = {}
-        for i, signature in enumerate(signatures):
-            buckets.setdefault(signature[band * ROWS : (band + 1) * ROWS].tobytes(), []).append(i)
+        for i, bands in enumerate(banded):
+            buckets.setdefault(bands[band], []).append(i)
         for members in buckets.values():
             for j in range(1, len(members)):
                 for i in range(j):
@@ -88,6 +105,12 @@ def _signature(items: frozenset[int]) -> np.ndarray:
     """(BANDS * ROWS,) smallest value of each multiply-shift hash over the shingles."""
     values = np.fromiter(items, dtype=np.uint64, count=len(items))
     return ((_A * values + _B) >> np.uint64(32)).min(axis=1)
+
+
+def _bands(items: frozenset[int]) -> list[bytes]:
+    """The signature in BANDS pieces; two texts are candidates if they share one at the same place."""
+    signature = _signature(items)
+    return [signature[band * ROWS : (band + 1) * ROWS].tobytes() for band in range(BANDS)]
 
 
 def _root(parent: list[int], i: int) -> int:

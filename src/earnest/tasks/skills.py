@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
 from string import ascii_lowercase
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -29,6 +30,8 @@ SHORTEST = 3
 
 class Skills(Task):
     """String skills, half copying and half reversing, and a share of digit facts in training."""
+
+    templated: ClassVar[bool] = True
 
     facts: float = Field(0.25, ge=0, lt=1)
     """Share of training problems that are digit facts."""

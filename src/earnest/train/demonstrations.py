@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
-from earnest.data.select import Order
+from earnest.data.select import Order, among
 from earnest.engines.base import EngineSession
 from earnest.errors import DataError
 from earnest.prompts.base import Prompt
@@ -32,11 +32,20 @@ Show: TypeAlias = Literal["worked", "direct", "as_is"]
 class Pool:
     """Gold solutions of one task in a seeded order, as (prompt ids, completion ids). Its place is what a checkpoint saves."""
 
-    def __init__(self, task: Task, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, seed: int, context: int) -> None:
+    def __init__(
+        self,
+        task: Task,
+        prompt: Prompt,
+        tokenizer: PreTrainedTokenizerBase,
+        seed: int,
+        context: int,
+        held_out: frozenset[str] = frozenset(),
+    ) -> None:
         self.task, self.prompt, self.tokenizer, self.context = task, prompt, tokenizer, context
         self.problems = task.problems("train")
         self.order = Order(len(self.problems), seed)
-        self.overlong = 0
+        self.held_out = held_out  # questions of evaluations, normalised
+        self.overlong, self.leaked = 0, 0
 
     def take(self, count: int, show: Show) -> list[Pair]:
         """The next `count` examples that fit the context. Raises DataError if none does.
@@ -46,9 +55,11 @@ class Pool:
         pairs: list[Pair] = []
         misses = 0
         while len(pairs) < count:
-            pair = self._pair(self.problems[self.order.take(1)[0]], show)
+            problem = self.problems[self.order.take(1)[0]]
+            pair = self._pair(problem, show)
             misses = 0 if pair is not None else misses + 1
             pairs += [pair] if pair is not None else []
+            self.leaked += among([problem], self.held_out) if pair is not None else 0
             if misses > len(self.problems):
                 raise DataError(
                     "no training example is usable", where=f"task {self.task.name}",
@@ -110,10 +121,15 @@ class Demonstrations(Source):
         self.direct = batch_size - self.replayed - self.worked
 
     def work(self, step: int) -> Work:
+        before = self._leaked()
         pairs = self.pool.take(self.worked, self.show) + self.pool.take(self.direct, "direct")
         if self.replay is not None:
             pairs += self.replay.take(self.replayed, "as_is")
-        return Work(demonstrations(pairs), {"data/overlong": float(self.pool.overlong)})
+        leaked = float(self._leaked() - before)
+        return Work(demonstrations(pairs), {"data/overlong": float(self.pool.overlong), "data/held_out": leaked})
+
+    def _leaked(self) -> int:
+        return self.pool.leaked + (self.replay.leaked if self.replay is not None else 0)
 
     def after(self, step: int) -> Mapping[str, float]:
         if self.probe is None or (step + 1) % self.probe.every:

@@ -46,7 +46,7 @@ class Health(BaseModel):
     length_growth: float = Field(default=2.0, gt=1)
     """H8: factor by which completions may grow while the pass rate does not rise."""
     grader_errors: float = Field(default=0.005, ge=0, lt=1)
-    """H9: share of rollouts on which the grader may fail."""
+    """H9: share of rollouts on which the grader or a reward term may fail."""
     no_answer: float = Field(default=0.1, gt=0, le=1)
     """H10: share of completions that end, but without an answer that can be read."""
     gradient_spike: float = Field(default=10.0, gt=1)
@@ -199,8 +199,15 @@ def _reward_alone(_: Health, w: Windows) -> str | None:
     return (
         f"The reward rises ({w.begun('reward'):.3g} to {w.mean('reward'):.3g}), the pass rate does not "
         f"({w.begun('pass_rate'):.1%} to {w.mean('pass_rate'):.1%}): something else than being right is paid. "
-        "Look at the highest-reward wrong rollouts."
+        f"{_risen_parts(w)}Look at the highest-reward wrong rollouts."
     )
+
+
+def _risen_parts(w: Windows) -> str:
+    """The terms of the reward that rise, where it has more than one."""
+    parts = [metric for metric in w.last[-1] if metric.startswith("rewards/")]
+    risen = [metric.split("/")[1] for metric in parts if w.rose(metric)]
+    return f"The terms that rise: {', '.join(risen)}. " if len(parts) > 1 and risen else ""
 
 
 def _format_alone(_: Health, w: Windows) -> str | None:
@@ -253,6 +260,16 @@ def _not_finite(_: Health, w: Windows) -> str | None:
     return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
 
 
+def _contamination(_: Health, w: Windows) -> str | None:
+    leaked = w.last[-1].get("data/held_out")
+    if not leaked:
+        return None
+    return (
+        f"{leaked:.0f} of the problems of this step are asked by an evaluation of this run as well: its numbers will say how "
+        "well they are remembered. Take them out of the training data."
+    )
+
+
 def _spikes(health: Health, w: Windows) -> str | None:
     norms = _values(w.last, "grad_norm")
     usual = median(norms) if norms else 0.0
@@ -279,14 +296,15 @@ RULES: tuple[Rule, ...] = (
     Rule(id="H7", name="engine mismatch", level="error", says=_mismatch, reads=("sampler/ratio_error",)),
     Rule(id="H8", name="length without use", level="warning", says=_padding,
          reads=("completions/mean_length", "pass_rate")),
-    Rule(id="H9", name="grader failures", level="error", reads=("verdict/error",), says=_share_above(
-        "verdict/error", lambda health: health.grader_errors,
-        "The grader failed on {share} of the rollouts of the last {steps} steps. They are no rewards and teach nothing; the "
-        "reasons are in rollouts/.")),
+    Rule(id="H9", name="grader failures", level="error", reads=("reward/missing",), says=_share_above(
+        "reward/missing", lambda health: health.grader_errors,
+        "The grader or a reward term failed on {share} of the rollouts of the last {steps} steps. They have no reward and teach "
+        "nothing; the reasons of the grader are in rollouts/, the first of all in events.jsonl.")),
     Rule(id="H10", name="unread answers", level="warning", reads=("verdict/no_answer",), says=_share_above(
         "verdict/no_answer", lambda health: health.no_answer,
         "No answer can be read in {share} of the completions of the last {steps} steps. Does the prompt say how to write it?")),
     Rule(id="H11", name="gradient not finite", level="error", says=_not_finite, reads=("grad_norm",), at_once=True),
+    Rule(id="H12", name="contamination", level="error", says=_contamination, reads=("data/held_out",), at_once=True),
     Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
 )  # fmt: skip
 

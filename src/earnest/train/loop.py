@@ -15,6 +15,8 @@ import torch
 
 from earnest.data.store import read_rows, to_json
 from earnest.errors import Interrupted
+from earnest.gates.asking import tell
+from earnest.gates.base import Gate, Steps
 from earnest.models.base import Policy
 from earnest.runlog import StageLog
 from earnest.train import checkpoint
@@ -84,6 +86,9 @@ class Job:
     checkpoint_every: int
     log_every: int
     health: Health
+    gates: Sequence[Gate] = ()
+    """Those that look at the metrics of the last steps."""
+    allow: frozenset[str] = frozenset()
     head_lr: float | None = None
     max_flops: float | None = None
 
@@ -119,11 +124,15 @@ def train(job: Job) -> Totals:
         job.echo(f"[{job.name}] continued from step {position.step}")
     parameter_count = sum(p.numel() for _, p in job.policy.parameters())
     monitor = Monitor(job.health, job.steps)
-    for row in read_rows(job.log.metrics.path):
+    rows = list(read_rows(job.log.metrics.path))
+    for row in rows:
         monitor.observe(row)
+    gates = list(job.gates)
     while totals.steps < job.steps and not totals.done:
         row = _step(job, optimizer, totals, parameter_count)
         _watch(job, monitor, row)
+        rows.append(row)
+        _judge(job, gates, rows)
         totals.done = job.source.is_done(row) or (job.max_flops is not None and totals.flops >= job.max_flops)
         last = totals.done or totals.steps == job.steps
         if totals.steps % job.log_every == 0 or last:
@@ -132,6 +141,8 @@ def train(job: Job) -> Totals:
             _checkpoint(job, optimizer, totals)
         if job.stop.requested and not last:
             raise Interrupted(f"stopped after step {totals.steps} of {job.name}, with a checkpoint")
+    for gate in gates:
+        tell(gate.check(Steps(job.name, rows)), job.log, job.allow, echo=lambda line: None)
     return totals
 
 
@@ -170,6 +181,15 @@ def _watch(job: Job, monitor: Monitor, row: Mapping[str, float]) -> None:
             holds=found.holds,
         )  # fmt: skip
         job.echo(f"[{job.name}] step {int(row['step'])}  {found.rule} {found.message}")
+
+
+def _judge(job: Job, gates: list[Gate], rows: Sequence[Mapping[str, float | None]]) -> None:
+    """Ask the gates about the steps so far. One that has something against them says so once. Raises GateRefused."""
+    for gate in list(gates):
+        result = gate.check(Steps(job.name, rows))
+        if result.outcome != "passed":
+            gates.remove(gate)
+            tell(result, job.log, job.allow, job.echo)
 
 
 def _checkpoint(job: Job, optimizer: torch.optim.Optimizer, totals: Totals) -> None:

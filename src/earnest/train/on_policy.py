@@ -7,31 +7,34 @@ computed here and handed over.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import torch
 
 from earnest.algorithms.base import Algorithm
 from earnest.data.reading import read_ends, read_tokens
+from earnest.data.rewarding import reward
 from earnest.data.rollouts import Roller
 from earnest.data.samples import from_step, plain_samples, to_step
-from earnest.data.select import Order
+from earnest.data.select import Order, among
 from earnest.engines.base import EngineSession
 from earnest.errors import GateRefused
 from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
+from earnest.rewards.base import Weighted, correct_alone
 from earnest.seeding import derive
 from earnest.train.loop import Source, Work
-from earnest.types import Finish, Group, Json, Problem, Sampling, Status, Step
+from earnest.types import Finish, Group, Json, Problem, Rollout, Sampling, Status, Step
 
 FewLive: TypeAlias = Literal["scale", "skip", "take"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollouts:
-    """How many, how drawn, and how many failures of the grader end the run."""
+    """How many, how drawn, how rewarded, and how many failures of the grader end the run."""
 
     stage: str
     prompts_per_step: int
@@ -42,6 +45,8 @@ class Rollouts:
     error_ceiling: float
     few_live: float = 0.0  # share of groups with a signal below which `on_few_live` applies
     on_few_live: FewLive = "scale"
+    reward: tuple[Weighted, ...] = field(default_factory=correct_alone)
+    held_out: frozenset[str] = frozenset()  # questions of evaluations, normalised
 
 
 class OnPolicy(Source):
@@ -59,11 +64,13 @@ class OnPolicy(Source):
     def __init__(
         self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, policy: Policy, algorithm: Algorithm,
         config: Rollouts, *, value_head: ValueHead | None, reference: Policy | None,
+        tell: Callable[[str], None] = lambda failure: None,
     ) -> None:  # fmt: skip
         self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
         self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
         self.order = Order(len(problems), config.seed)
         self.live_steps, self.small_steps = 0, 0
+        self.tell, self.told = tell, False
 
     def work(self, step: int) -> Work:
         config = self.config
@@ -73,14 +80,12 @@ class OnPolicy(Source):
             problems, self.engine, n=config.group_size, sampling=config.sampling,
             seed=derive(config.seed, "rollout", step),
         )  # fmt: skip
-        metrics = rollout_metrics(collected.groups)
-        if metrics["verdict/error"] > config.error_ceiling:
-            raise GateRefused(
-                f"the grader failed on {metrics['verdict/error']:.0%} of the rollouts of step {step + 1}",
-                where=f"verifier {self.roller.verifier.name}", why=_first_error(collected.groups),
-                remedy="mend the verifier; a failure is never counted as a reward",
-            )  # fmt: skip
-        seen = self._step(collected.groups)
+        rewarding = time.perf_counter()
+        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step))
+        groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
+        metrics = rollout_metrics(groups)
+        self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
+        seen = self._step(groups)
         credit = self.algorithm.credit(seen)
         weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
         is_live = bool(credit.live_N.any())
@@ -89,13 +94,32 @@ class OnPolicy(Source):
         self.live_steps += is_live
         self.small_steps += is_live and live_groups < self.config.few_live
         first_N = _first_of_each(credit.advantage_T, seen.length_N)
-        records = self.roller.records(
-            collected.groups, stage=config.stage, step=step + 1, split="train", advantages=first_N
-        )
-        timing = {"time/generate": collected.timing.generate, "time/grade": collected.timing.grade}
+        records = self.roller.records(groups, stage=config.stage, step=step + 1, split="train", advantages=first_N)
+        timing = {"time/generate": collected.timing.generate, "time/grade": grading}
         metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
         metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
+        metrics["data/held_out"] = float(among(problems, config.held_out))
         return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale)
+
+    def _watch_failures(self, step: int, metrics: Mapping[str, float], verifier: str, term: str) -> None:
+        """Tells the first failure of a verifier or a reward term in full. Raises GateRefused where there are too many."""
+        if (verifier or term) and not self.told:
+            self.told = True
+            self.tell(f"step {step + 1}: {verifier or term}")
+        ceiling = self.config.error_ceiling
+        if metrics["verdict/error"] > ceiling:
+            raise GateRefused(
+                f"the grader failed on {metrics['verdict/error']:.0%} of the rollouts of step {step + 1}",
+                where=f"verifier {self.roller.verifier.name}", why=verifier,
+                remedy="mend the verifier; a failure is never counted as a reward",
+            )  # fmt: skip
+        if metrics["reward/missing"] > ceiling:
+            raise GateRefused(
+                f"{metrics['reward/missing']:.0%} of the rollouts of step {step + 1} have no reward",
+                where=f"reward {', '.join(t.name for t in self.config.reward)}",
+                why=term or verifier or "no term applies to them",
+                remedy="mend the reward; a failure is never counted as a reward of 0",
+            )  # fmt: skip
 
     def _lr_scale(self, live_N: torch.Tensor, group_N: torch.Tensor) -> tuple[float, float]:
         """What the learning rate of this step is multiplied by, and the share of groups that carry a signal.
@@ -128,14 +152,15 @@ class OnPolicy(Source):
     def state_dict(self) -> dict[str, Json]:
         return {
             "position": self.order.position, "live_steps": self.live_steps, "small_steps": self.small_steps,
-            "engine": self.engine.state_dict(),
+            "told": self.told, "engine": self.engine.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
         position, live_steps, small_steps = state["position"], state["live_steps"], state["small_steps"]
-        engine = state["engine"]
+        engine, told = state["engine"], state["told"]
         assert isinstance(position, int) and isinstance(live_steps, int) and isinstance(small_steps, int)
-        assert isinstance(engine, dict)
+        assert isinstance(engine, dict) and isinstance(told, bool)
+        self.told = told
         self.order.position, self.live_steps, self.small_steps = position, live_steps, small_steps
         self.engine.load_state_dict(engine)
 
@@ -151,7 +176,7 @@ def _first_of_each(x_T: torch.Tensor, length_N: torch.Tensor) -> list[float]:
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """What one step's rollouts say, with TRL's names where the meaning is the same.
 
-    Rates are over all rollouts; the pass rate and the reward's mean and deviation leave out those whose grading failed.
+    Rates are over all rollouts; the pass rate and the rewards' means and deviation leave out those that have none.
     sampler/entropy: minus the mean log-prob of the drawn tokens, in nats, which estimates the policy's entropy a token.
     """
     rollouts = [r for group in groups for r in group.rollouts]
@@ -170,6 +195,8 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     return {
         "reward": rewards.mean().item() if len(rewards) else float("nan"),
         "reward_std": rewards.std(correction=0).item() if len(rewards) else float("nan"),
+        **_part_means(rollouts),
+        "reward/missing": 1 - len(rewards) / count,
         "pass_rate": sum(rights) / len(rights) if rights else float("nan"),
         "trace_format": sum(r.parsed.well_formed and r.completion.finish is Finish.STOP for r in rollouts) / count,
         "groups/mixed": sum(len(values) > 1 for values in graded) / len(groups),
@@ -184,4 +211,13 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
 
 
 def _first_error(groups: Sequence[Group]) -> str:
-    return next(r.verdict.reason for g in groups for r in g.rollouts if r.verdict.status is Status.ERROR)
+    return next((r.verdict.reason for g in groups for r in g.rollouts if r.verdict.status is Status.ERROR), "")
+
+
+def _part_means(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """The mean of every reward term's own scores, over the rollouts that have one."""
+    means: dict[str, float] = {}
+    for name in dict.fromkeys(name for r in rollouts for name in r.reward_parts):
+        scores = [score for r in rollouts if (score := r.reward_parts.get(name)) is not None]
+        means[f"rewards/{name}/mean"] = sum(scores) / len(scores) if scores else float("nan")
+    return means

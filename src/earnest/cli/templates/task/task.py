@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -20,6 +21,10 @@ LETTERS = "abcdefgh"
 
 class MyTask(Task):
     """Walks on a ring of eight letters. A tenth of all walks, by hash, is kept for dev and a tenth for test."""
+
+    templated: ClassVar[bool] = True
+    """The problems differ in letters and numbers alone. Leave this out where they are told in words: then the same words with
+    other numbers in train and test are refused as a leak."""
 
     steps: int = Field(4, ge=4, le=12)
     """Moves of a walk. A field like this one can be set in the recipe."""
