@@ -304,6 +304,13 @@ def test_data_states_licences_and_the_gate_of_overlap(tmp_path: Path):
     ):
         assert shown in data, shown
     assert "was not measured" not in data
+    pair = {"problems": 400, "trained_on": 9000, "looked_at": 2000, "verbatim": 0, "near_twins": None}
+    run.lines("rl/events.jsonl", [{**gate, "numbers": {"test in train": pair}}])
+    run.evaluation("eval", {n: (records([[True, False]] * 3), []) for n in ("base", "rl")})
+    page = page_of(run)
+    data = page.split('<section id="data">')[1].split("</section>")[0]
+    assert "test in train" in data and "9,000" in data and "not looked for" in data
+    assert "compared a part of the training problems" in page
 
 
 def test_time_by_phase_and_what_asking_cost(tmp_path: Path):

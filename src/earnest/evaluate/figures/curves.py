@@ -13,6 +13,8 @@ from earnest.evaluate.load import GateRow, Row, Spell, StageRun
 from earnest.evaluate.rollouts import StageRollouts
 
 WIDTH, LEFT, RIGHT = 3.25, 0.15, 0.95
+AFTERWARDS = ("learning", "claim")
+"""Gates whose last answer is about the whole stage; the others are asked before its first step."""
 GATE_MARKS = {"passed": "o", "warned": "^", "refused": "X"}
 
 
@@ -115,7 +117,8 @@ def timeline(stage: StageRun, spells: Sequence[Spell], gates: Sequence[GateRow])
         axes.barh(place, max(end - spell.first, 0.5), left=spell.first, height=0.5, color=SECOND if error else FIRST,
                   edgecolor=INK, linewidth=0.5, hatch="////" if error else None, alpha=0.75)  # fmt: skip
     for gate in gates:
-        axes.plot([0], [labels.index(f"gate {gate.gate}")], marker=GATE_MARKS.get(gate.outcome, "D"), markersize=6,
+        step, place = last if gate.gate in AFTERWARDS else 0, labels.index(f"gate {gate.gate}")
+        axes.plot([step], [place], marker=GATE_MARKS.get(gate.outcome, "D"), markersize=6,
                   color=FIRST if gate.outcome == "passed" else SECOND, clip_on=False, linestyle="none")  # fmt: skip
     for place, label in enumerate(labels):
         axes.text(0.015 * last, place - 0.28, text.visible(label), fontsize=7.5, color=INK, va="bottom")
@@ -124,12 +127,15 @@ def timeline(stage: StageRun, spells: Sequence[Spell], gates: Sequence[GateRow])
     _steps_axis(axes, last)
     plain(axes, vertical=True)
     rows = [(f"{s.rule} {s.name}", s.level, str(s.first), "the end" if s.last is None else str(s.last)) for s in spells]
-    rows += [(f"gate {g.gate}", g.outcome, "before the first", "") for g in gates]
+    rows += [
+        (f"gate {g.gate}", g.outcome, "after the last" if g.gate in AFTERWARDS else "before the first", "")
+        for g in gates
+    ]
     return Figure(
         f"{stage.id}-health", f"stage:{stage.id}", "Health rules and gates over the steps", to_svg(figure),
         ("rule", "level", "from step", "to step"), tuple(rows),
-        "A bar is where a rule held (hatched: an error). Gates stand at step 0: a circle passed, a triangle warned, a cross "
-        "refused.",
+        "A bar is where a rule held (hatched: an error). Gates stand where they were asked: a circle passed, a triangle "
+        "warned, a cross refused.",
     )  # fmt: skip
 
 

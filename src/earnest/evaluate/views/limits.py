@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from earnest.evaluate.claim import final_stage
 from earnest.evaluate.page import Section
@@ -38,8 +38,7 @@ def not_shown(report: Report) -> Iterator[str]:
         )
     if main.run.split != "test":
         yield f"Held-out performance: the {main.run.split} split may have guided choices made during the run."
-    if not any(g.gate == "data" for g in report.run.gates):
-        yield "That no test problem resembles a training problem: overlap beyond what the split rules out was not measured."
+    yield from _overlap(report)
     yield "That the written thought is why an answer is right. The trace-format rate is about form alone."
 
 
@@ -54,6 +53,16 @@ def _whose_doing(report: Report) -> Iterator[str]:
         "That the reward taught it. No control arm here was trained in the same way with another reward, such as a random "
         f"one{beside}."
     )
+
+
+def _overlap(report: Report) -> Iterator[str]:
+    start = "That no test problem resembles a training problem: "
+    gates = [g for g in report.run.gates if g.gate == "data"]
+    pairs = [row for g in gates for row in g.numbers.values() if isinstance(row, Mapping)]
+    if not gates:
+        yield start + "overlap beyond what the split rules out was not measured."
+    elif any((row.get("looked_at") or 0) < (row.get("trained_on") or 0) for row in pairs):
+        yield start + "the data gate compared a part of the training problems."
 
 
 def _drift(report: Report, main: Evaluated) -> Iterator[str]:

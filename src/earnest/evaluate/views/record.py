@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from earnest.evaluate import text
-from earnest.evaluate.load import Row
+from earnest.evaluate.load import GateRow, Row
 from earnest.evaluate.page import Cell, Section, Table
 from earnest.evaluate.report import Report
 from earnest.evaluate.spent import RESTS
@@ -46,12 +46,25 @@ def data(report: Report) -> Section | None:
     if not report.run.sources and not found:
         return None
     overlap = (
-        "What splits share was measured by the data gate:"
+        f"What was asked by an evaluation and trained on as well, as the data gate found it: {found[-1].reason}"
         if found
         else "No data gate reported in this run: overlap between the splits, and with evaluation sets, was not measured."
     )
-    tables = (_sources(report.run.sources), *([gates_table(found)] if found else []))
+    tables = (_sources(report.run.sources), *(_overlaps(g) for g in found))
     return Section("data", "Data", paragraphs=(overlap,), tables=tuple(t for t in tables if t.rows))
+
+
+def _overlaps(gate: GateRow) -> Table:
+    """One row per pair of question sets that the gate compared; if it has none, its numbers as they are."""
+    pairs = {name: row for name, row in gate.numbers.items() if isinstance(row, Mapping)}
+    if not pairs:
+        return gates_table([gate])
+    names = list(dict.fromkeys(key for row in pairs.values() for key in row))
+    rows = tuple(
+        (Cell(pair), *(Cell("not looked for" if row.get(n) is None else text.number(row[n])) for n in names))
+        for pair, row in pairs.items()
+    )
+    return Table(("asked, in trained on", *(n.replace("_", " ") for n in names)), rows)
 
 
 def _sources(sources: tuple[Row, ...]) -> Table:

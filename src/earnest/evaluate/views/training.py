@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from earnest.evaluate.claim import final_stage
 from earnest.evaluate.figures import Figure
@@ -47,11 +47,18 @@ def gates_table(rows: Sequence[GateRow]) -> Table:
                 strong=g.outcome != "passed",
             ),
             Cell(g.reason, g.remedy),
-            Cell("", "\n".join(f"{key.replace('_', ' ')} {plain_value(value)}" for key, value in g.numbers.items())),
+            Cell("", "\n".join(_numbers(g))),
         )
         for g in rows
     )  # fmt: skip
     return Table(("gate", "outcome", "reason", "numbers"), cells, numeric=False)
+
+
+def _numbers(gate: GateRow) -> Iterator[str]:
+    """Numbers of a gate that are one value each; a table of them has its place in another chapter."""
+    for key, value in gate.numbers.items():
+        if not isinstance(value, Mapping):
+            yield f"{key.replace('_', ' ')} {plain_value(value)}"
 
 
 def health(report: Report) -> Section | None:
