@@ -22,7 +22,7 @@ def not_shown(report: Report) -> Iterator[str]:
         return
     yield (
         "That the recipe works. The intervals are over problems, for this checkpoint; another seed is another "
-        "checkpoint. A claim about the recipe needs several seeds (--seeds) and the spread over them."
+        "checkpoint. A claim about the recipe needs runs with several seeds and the spread over them."
     )
     yield from _whose_doing(report)
     yield (
