@@ -43,7 +43,17 @@ def dump_line(row: Mapping[str, Json]) -> str:
 
 def write_json(path: Path, value: Json) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never half of it."""
-    write_bytes(path, (json.dumps(_finite(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes(path, json_text(value).encode())
+
+
+def json_text(value: Json) -> str:
+    """A JSON document to read: indented, what would not show (controls, direction overrides, lone surrogates) as \\uXXXX."""
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return "".join(character if _shows(character) else json.dumps(character)[1:-1] for character in text)
+
+
+def _shows(character: str) -> bool:
+    return character == "\n" or character.isprintable()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -245,6 +255,18 @@ class RunDir:
         """Merge fields into run.json."""
         old = self.info() if (self.path / "run.json").is_file() else {"schema": SCHEMA}
         write_json(self.path / "run.json", {**old, **fields})
+
+
+def is_held(path: Path) -> bool:
+    """True if a process has the run open: it is still going, or about to end."""
+    try:
+        with open(path / ".lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def now() -> str:

@@ -148,6 +148,13 @@ def test_no_signal_without_one_live_group(tmp_path: Path):
     assert report.verdict == "no signal" and "3 steps" in report.verdict_sentence
 
 
+def test_a_run_that_was_cut_short_may_yet_have_had_a_signal(tmp_path: Path):
+    run = RunOnDisk(tmp_path)
+    run.stage("rl", "rl", "base", status="interrupted")
+    run.lines("rl/metrics.jsonl", [{"step": 1, "frac_reward_zero_std": 1.0}])
+    assert build_report(run.finish("interrupted")).verdict == "not shown"
+
+
 def gate(outcome: str, stage: str = "rl", name: str = "support") -> dict[str, Any]:
     return {
         "time": 1, "level": "warning", "event": "gate", "message": "m", "gate": name, "stage": stage,
@@ -218,7 +225,7 @@ def test_control_arm_stands_beside_and_takes_the_credit_away(tmp_path: Path):
     assert (report.verdict, report.final) == ("learned", "rl")
     assert report.main is not None
     assert {(r.comparison.a, r.comparison.b) for r in report.main.compared if r.role == "control"} == {("random", "rl")}
-    assert any("control arm random did as well" in c for c in report.claim.caveats)
+    assert any("control arm random (rl with the same settings) did as well" in c for c in report.claim.caveats)
 
 
 def test_an_earlier_checkpoint_that_did_as_well_is_named(tmp_path: Path):
@@ -392,7 +399,7 @@ def lines(rows: Any) -> list[str]:
 
 
 def test_curves_average_neighbours_and_keep_their_table(tmp_path: Path):
-    from earnest.evaluate.figures import points
+    from earnest.evaluate.curves import points
 
     rows = [{"step": s, "loss": float(s)} for s in range(1, 121)] + [{"step": 121, "loss": None}, {"step": 122}]
     found = points(rows, lambda row: row.get("loss"))

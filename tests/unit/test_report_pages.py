@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import html
+import json
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -10,18 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from earnest.cli import say
+from earnest.errors import GateRefused
 from earnest.evaluate import text
 from earnest.evaluate.write import write_report
-from report_runs import RunOnDisk, record, records
-
-ATTACKS = (
-    "<script>alert('pwned')</script>",
-    "</pre></article><img src=x onerror=alert(1)>",
-    "\u202egnorw\u202c \x00\x1b[2J\x9b \u200bhidden \ud800 lone",
-    "```\n# heading\n~~~~\n[click](javascript:alert(1)) | cell |",
-    "{{ 7*7 }} {% raw %} $x^2$ <!-- --> &lt;",
-    "y" * 9000 + "THE END",
-)
+from hostile import ATTACKS, hostile_run
 
 
 class Reader(HTMLParser):
@@ -61,24 +55,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = RunOnDisk(tmp_path_factory.mktemp("run"))
-    run.stage("rl", "rl", "base", config={"algorithm": {"name": "grpo"}})
-    run.lines("rl/metrics.jsonl", [{"step": s, "pass_rate": s / 9, "frac_reward_zero_std": 0.5} for s in range(1, 9)])
-    run.lines("rl/events.jsonl", [
-        {"time": 0, "level": "error", "event": "grader", "message": "broke on " + ATTACKS[0]},
-        {"time": 0, "level": "warning", "event": "health", "rule": "H3", "name": ATTACKS[0], "step": 4, "holds": True,
-         "message": ATTACKS[1]},
-        {"time": 0, "level": "info", "event": "gate", "gate": "support", "stage": "rl", "outcome": "passed",
-         "reason": ATTACKS[1], "remedy": ATTACKS[3], "numbers": {"first": ATTACKS[0]}},
-    ])  # fmt: skip
-    wrong = [
-        dataclasses.replace(r, problem=dataclasses.replace(r.problem, prompt="Q " + attack, answer=attack),
-                            verdict=dataclasses.replace(r.verdict, extracted=attack[:200], reason=attack[:200]))
-        for attack in ATTACKS for r in [record(f"p{ATTACKS.index(attack):03}", 0, False, text=attack)]
-    ]  # fmt: skip
-    base = records([[False]] * len(ATTACKS))
-    run.evaluation("eval", {"base": (base, base), "rl": (wrong, wrong)}, k=1)
-    return write_report(run.finish(command=f"earnest run {ATTACKS[0]}", name="x" + ATTACKS[0])).parent
+    return write_report(hostile_run(tmp_path_factory.mktemp("run"))).parent
 
 
 def test_page_loads_and_runs_nothing(report: Path):
@@ -86,13 +63,17 @@ def test_page_loads_and_runs_nothing(report: Path):
     reader = Reader()
     reader.feed(page)
     assert reader.open == []
-    assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(reader.tags)
+    assert (
+        page.count("<script") == reader.tags.count("script") == 1
+        and '<script type="application/json" id="report">' in page
+    )
+    assert not {"img", "link", "iframe", "object", "form", "base"} & set(reader.tags)
     assert {load.split("=", 1)[1][:1] for load in reader.loads} == {"#"}
     assert "url(http" not in page and "@import" not in page and "default-src 'none'" in page
     assert len(reader.ids) == len(set(reader.ids))
 
 
-@pytest.mark.parametrize("attack", ATTACKS[:2])
+@pytest.mark.parametrize("attack", ATTACKS[:3])
 def test_markup_is_shown_not_obeyed(report: Path, attack: str):
     page = (report / "index.html").read_text(encoding="utf-8")
     reader = Reader()
@@ -104,13 +85,16 @@ def test_markup_is_shown_not_obeyed(report: Path, attack: str):
 def test_nothing_is_invisible(report: Path):
     for name in ("index.html", "report.md"):
         raw = (report / name).read_bytes().decode("utf-8")  # strict: a lone surrogate would not even encode
-        assert not set(raw) & set("\u202e\u202c\x00\x1b\x9b\ud800")
+        assert not set(raw) & set("\u202e\u202c\x00\x1b\x9b\x07\u200b\ud800\udfff\udcff")
         assert "⟨U+202E⟩" in raw and "⟨U+0000⟩" in raw and "⟨U+001B⟩" in raw and "⟨U+D800⟩" in raw and "⟨U+009B⟩" in raw
 
 
 def test_long_completions_are_cut_and_say_so(report: Path):
     page = (report / "index.html").read_text(encoding="utf-8")
-    assert "7,007 characters left out" in page and "THE END" in page and "y" * 3000 not in page
+    assert "998,007 characters left out" in page and "THE END" in page
+    longest = max(len(run) for run in re.findall("y+", page.split('<script type="application/json"')[0]))
+    assert longest < 3_000
+    assert "y" * 3_000 not in (report / "report.md").read_text(encoding="utf-8")
 
 
 def test_markdown_stays_in_its_fences(report: Path):
@@ -130,6 +114,26 @@ def test_markdown_stays_in_its_fences(report: Path):
     assert not re.search(r"(?<!\\)\[click(?<!\\)\]", text_outside) and "# heading" not in outside
 
 
+def test_report_json_is_plain_and_whole(report: Path):
+    """Nothing that a terminal or an editor would obey, not even in the file; and no character lost."""
+    raw = (report / "report.json").read_bytes().decode("utf-8")
+    assert all(c.isprintable() or c == "\n" for c in raw)
+    reasons = [row["reason"] for row in json.loads(raw)["reward_audit"]["arm"]["reasons"]]
+    assert sorted(reasons) == sorted(attack[:200] for attack in ATTACKS)
+
+
+def test_the_terminal_is_told_and_not_commanded(report: Path, capsys: pytest.CaptureFixture[str]):
+    for attack in ATTACKS:
+        say.lines([attack])
+        say.progress(as_json=False)(attack)
+        say.failure(GateRefused(attack, where=attack, why=attack, remedy=attack), as_json=False)
+        say.failure(GateRefused(attack, where=attack), as_json=True)
+    shown = capsys.readouterr()
+    for character in set(shown.out + shown.err) - {"\n", "\t", "\u3000"}:
+        assert character.isprintable(), hex(ord(character))
+    assert "⟨U+001B⟩[2J" in shown.out and "⟨U+202E⟩" in shown.err
+
+
 def test_jinja_in_a_completion_is_text(report: Path):
     assert "{{ 7*7 }}" in (report / "index.html").read_text(encoding="utf-8")
 
@@ -142,14 +146,15 @@ def test_figures_are_files_too_with_plain_colours_and_no_date(report: Path):
         ET.fromstring(svg)
         assert "var(--" not in svg and "<dc:date>" not in svg
     page = (report / "index.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == page.count("<details>") == len(files)
+    assert page.count("<svg") == page.count("Data of this figure") == len(files)
 
 
 def test_twin_says_the_same(report: Path):
     page = (report / "index.html").read_text(encoding="utf-8")
     twin = (report / "report.md").read_text(encoding="utf-8")
-    titles = re.findall(r'<section id="[^"]+">\n<h2>(.*?)</h2>', page)
-    assert titles == re.findall(r"^## (.*)$", twin, flags=re.MULTILINE) and len(titles) >= 9
+    titles = [html.unescape(title) for title in re.findall(r"<h2>(.*?)</h2>", page.split("</nav>")[1])]
+    twins = [re.sub(r"\\(.)", r"\1", html.unescape(t)) for t in re.findall(r"^## (.*)$", twin, flags=re.MULTILINE)]
+    assert titles == twins and len(titles) >= 15
     assert "What this does not show" in titles
 
 

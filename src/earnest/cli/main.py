@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 from earnest import __version__
 from earnest.cli import audit, compare, data, doctor, evaluate, init, listing, report, rollouts, run, say, track
 from earnest.errors import ConfigError, EarnestError, Interrupted, MissingDependency
+from earnest.evaluate.text import visible
 
 app = App(
     name="earnest",
@@ -76,6 +77,6 @@ def _usage(error: CycloptsError, arguments: list[str]) -> ConfigError:
 
 
 def _internal(error: Exception) -> int:
-    sys.stderr.write(f"internal error: {type(error).__name__}: {error}\n  a fault of earnest, not of yours:\n")
-    traceback.print_exception(error)
+    told = f"internal error: {type(error).__name__}: {error}\n  a fault of earnest, not of yours:\n"
+    sys.stderr.write(visible(told + "".join(traceback.format_exception(error))))
     return 1

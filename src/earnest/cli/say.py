@@ -1,7 +1,8 @@
 """What commands share: where words go, and how an outcome becomes an exit code.
 
 Without --json a command speaks on stdout, and its errors on stderr. With --json stdout carries exactly one line of
-JSON, the error included, and progress goes to stderr. Imports nothing heavy: `--help` must stay quick.
+JSON, the error included, and progress goes to stderr. What is said may hold what a model or a file wrote: control
+characters and the like are written out, never sent to the terminal. Imports nothing heavy: `--help` must stay quick.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Annotated, Protocol, TypeAlias
 from cyclopts import Parameter
 
 from earnest.errors import EarnestError
+from earnest.evaluate.text import visible
 from earnest.types import Json
 
 AsJson: TypeAlias = Annotated[
@@ -38,7 +40,7 @@ class Terminal(Protocol):
 def lines(rows: Iterable[str]) -> None:
     """Rows of text on stdout."""
     for row in rows:
-        sys.stdout.write(row + "\n")
+        sys.stdout.write(visible(row) + "\n")
 
 
 def result(value: Mapping[str, Json]) -> None:
@@ -59,7 +61,7 @@ def progress(as_json: bool) -> Callable[[str], None]:
     stream = sys.stderr if as_json else sys.stdout
 
     def echo(text: str) -> None:
-        stream.write(text + "\n")
+        stream.write(visible(text) + "\n")
         stream.flush()
 
     return echo
@@ -93,7 +95,7 @@ def failure(error: EarnestError, as_json: bool) -> int:
         fields = {"type": type(error).__name__, "what": error.what, "where": error.where, "why": error.why}
         result({"error": {**fields, "do": error.remedy, "exit_code": error.exit_code}})
     else:
-        sys.stderr.write("error: " + "\n".join(error.lines()) + "\n")
+        sys.stderr.write(visible("error: " + "\n".join(error.lines())) + "\n")
     return error.exit_code
 
 

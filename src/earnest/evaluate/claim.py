@@ -7,7 +7,7 @@ or learning gate refused, or whose RL never had one group with mixed rewards, ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -16,7 +16,7 @@ from earnest.evaluate.load import BASE, EvalRun, GateRow, ModelRecords, Row, Run
 from earnest.evaluate.text import difference, points
 from earnest.gates.base import RUN, Paired
 from earnest.gates.claim import decide
-from earnest.types import Record
+from earnest.types import Json, Record
 
 Outcome: TypeAlias = Literal["learned", "not shown", "regressed", "no signal"]
 Role: TypeAlias = Literal["claim", "overall", "stage", "earlier", "control"]
@@ -24,6 +24,7 @@ Role: TypeAlias = Literal["claim", "overall", "stage", "earlier", "control"]
 METRICS = ("sampled", "greedy")
 NO_SIGNAL = ("support", "learning")
 """Gates whose refusal means that there was nothing to learn from."""
+CUT_SHORT = ("running", "killed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +138,13 @@ def _no_signal(run: Run) -> str:
     controls = {stage.id for stage in run.controls}
     for gate in run.gates:
         if gate.gate in NO_SIGNAL and gate.outcome == "refused" and not gate.allowed and gate.stage not in controls:
-            return f"The {gate.gate} gate refused {gate.stage}: {gate.reason.rstrip('.')}. Nothing could be learned from it."
+            remedy = f" What would help: {gate.remedy.rstrip('.')}." if gate.remedy else ""
+            refused = f"The {gate.gate} gate refused {gate.stage}: {gate.reason.rstrip('.')}."
+            return f"{refused} Nothing could be learned from it.{remedy}"
     final = final_stage(run)
-    if final is not None and final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
+    if final is None or final.status in CUT_SHORT:  # a signal might yet have come
+        return ""
+    if final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
         return (
             f"In all {len(final.metrics):,} steps of {final.id} not one rollout carried a signal: "
             "there was nothing to learn from, whatever the pass rates say."
@@ -168,7 +173,7 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
     if final is None:
         return f"No stage of this run trained a policy (status: {status})."
     if evaluation is None:
-        return f"Nothing was evaluated: the run is {status}, and {final.id} is {final.status}."
+        return f"Nothing was evaluated: the run's status is {status}, that of {final.id} {final.status}."
     if not evaluation.protocol.get("verifier"):
         return "No verifiable claim: this run has no verifier, so no pass rate says that anything was learned."
     if evaluation.split == "train":
@@ -178,6 +183,43 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
         return f"{final.id} and the model it began from were not both evaluated: the run is {status}."
     if claim.ci95 is None:
         return f"{claim.n} problem is too few for an interval, so nothing is claimed."
+    return ""
+
+
+def differences_of(control: StageRun, other: StageRun) -> str:
+    """What sets a control arm apart from another stage. Example: "rl with reward random"; "sft" where it is another kind."""
+    if control.kind != other.kind:
+        return control.kind
+    own, its = control.info.get("config") or {}, other.info.get("config") or {}
+    named = [
+        f"{key.replace('_', ' ')} {_brief(own.get(key))}"
+        for key in dict.fromkeys((*own, *its))
+        if key not in ("id", "from", "control") and own.get(key) != its.get(key)
+    ]
+    return f"{control.kind} with {', '.join(named)}" if named else f"{control.kind} with the same settings"
+
+
+def _differs(run: Run, control: str) -> str:
+    final, arm = final_stage(run), next((s for s in run.controls if s.id == control), None)
+    return f" ({differences_of(arm, final)})" if arm is not None and final is not None else ""
+
+
+def _brief(value: Json) -> str:
+    """A setting in a word: of a plug-in its name."""
+    if isinstance(value, Mapping):
+        return str(value.get("name") or dict(value))
+    if isinstance(value, list | tuple):
+        return " + ".join(map(_brief, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _how_far(run: Run) -> str:
+    """The step at which a training stage stands that did not end."""
+    for stage in run.stages:
+        if stage.trained and stage.status not in ("done", "not started") and stage.metrics:
+            planned = (stage.info.get("config") or {}).get("steps")
+            of = f" of {planned:,}" if isinstance(planned, int) else ""
+            return f", {stage.id} after step {int(stage.metrics[-1].get('step') or 0):,}{of}"
     return ""
 
 
@@ -195,7 +237,7 @@ def _refusal(run: Run) -> str:
 def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
     found = []
     if not run.finished:
-        found.append(f"The run did not finish (status: {run.status}); this report covers what there is.")
+        found.append(f"The run did not finish (status: {run.status}){_how_far(run)}; this report covers what there is.")
     found += _other_rewards(run)
     claim = _deciding(rows)
     if claim is not None and claim.ci95 is not None and decide(claim.ci95) == "learned":
@@ -210,8 +252,8 @@ def _caveats(run: Run, rows: Sequence[Compared]) -> tuple[str, ...]:
                 )
             if row.role == "control":
                 found.append(
-                    f"The control arm {c.a} did as well ({difference(c.diff, c.ci95)} points between them): the "
-                    "gain is not shown to come from the verifier's reward."
+                    f"The control arm {c.a}{_differs(run, c.a)} did as well ({difference(c.diff, c.ci95)} points between "
+                    "them): the gain is not shown to come from the verifier's reward."
                 )
     if claim is not None and claim.errors:
         found.append(f"{claim.errors:,} records could not be graded and are in neither rate.")

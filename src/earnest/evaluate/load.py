@@ -1,8 +1,9 @@
 """A run directory as values. A run that was killed, refused or is still going reads as far as it got.
 
-What is read: run.json, config/resolved.json, and per stage stage.json, metrics.jsonl, events.jsonl; per evaluation
+What is read here: run.json, config/resolved.json, and per stage stage.json, metrics.jsonl, events.jsonl; per evaluation
 stage protocol.json and, per model, the records of sampled.jsonl, greedy.jsonl, drift_<name>.jsonl and the rows of
-drift_<name>.bytes.jsonl and drift_<name>.choices.jsonl.
+drift_<name>.bytes.jsonl and drift_<name>.choices.jsonl. The rollouts of a training stage, which may be many, are streamed by
+earned.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 from earnest.data.store import read_records, read_rows
 from earnest.errors import DataError, RunDirError
 from earnest.evaluate.items import Answered, Document
+from earnest.runlog import is_held
 from earnest.types import Record
 
 Row: TypeAlias = Mapping[str, Any]
@@ -100,10 +102,11 @@ class StageRun:
 
     id: str
     kind: str  # pretrain | sft | rl | eval | report | ...; "" if it never started
-    status: str  # done | running | refused | not started
+    status: str  # done | running | killed | refused | failed | interrupted | not started
     control: bool
     input: str | None  # stage id (or "base") of the policy it began from
     trained: bool  # it gives out a policy, or would have
+    folder: Path
     info: Row  # stage.json
     metrics: tuple[Row, ...]
     events: tuple[Row, ...]
@@ -121,11 +124,12 @@ class Run:
     gates: tuple[GateRow, ...]
     health: tuple[Spell, ...]
     sources: tuple[Row, ...]  # data/manifest.json
+    killed: bool  # it says that it is running, and no process holds it
 
     @property
     def status(self) -> str:
-        """running | done | refused | failed | interrupted, as the run wrote it."""
-        return str(self.info.get("status") or "unknown")
+        """running | done | refused | failed | interrupted, as the run wrote it; killed where it could not write any more."""
+        return "killed" if self.killed else str(self.info.get("status") or "unknown")
 
     @property
     def finished(self) -> bool:
@@ -150,7 +154,8 @@ def load_run(path: Path) -> Run:
     info = read_object(path / "run.json")
     names = [str(name) for name in info.get("stages") or []]
     names += sorted(p.parent.name for p in path.glob("*/stage.json") if p.parent.name not in names)
-    stages = tuple(_stage(path / name) for name in names)
+    killed = info.get("status") == "running" and (path / ".lock").exists() and not is_held(path)
+    stages = tuple(_stage(path / name, killed) for name in names)
     allowed = {str(gate) for gate in info.get("allowed") or []}
     return Run(
         path=path,
@@ -161,21 +166,25 @@ def load_run(path: Path) -> Run:
         gates=_gates([*_rows(path / "events.jsonl"), *(event for s in stages for event in s.events)], allowed),
         health=tuple(spell for stage in stages for spell in _spells(stage)),
         sources=tuple(read_object(path / "data" / "manifest.json").get("sources") or ()),
+        killed=killed,
     )
 
 
-def _stage(folder: Path) -> StageRun:
+def _stage(folder: Path, killed: bool) -> StageRun:
     info = read_object(folder / "stage.json")
+    begun = (folder / "events.jsonl").exists()  # its folder alone may be another's: a report is written to `report/`
+    status = str(info.get("status") or ("running" if begun else "not started"))
     output, source = info.get("output") or {}, info.get("input") or {}
     kind = str(info.get("stage") or "")
     done = info.get("status") == "done"
     return StageRun(
         id=folder.name,
         kind=kind,
-        status=str(info.get("status") or ("running" if folder.is_dir() else "not started")),
+        status="killed" if killed and status == "running" else status,
         control=bool(info.get("control")),
         input=source.get("policy"),
         trained="policy" in output if done else kind not in ("", "eval", "report"),
+        folder=folder,
         info=info,
         metrics=_rows(folder / "metrics.jsonl"),
         events=_rows(folder / "events.jsonl"),

@@ -27,6 +27,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     numeric: bool = True  # all columns but the first
     caption: str = ""
+    folded: bool = False  # shown on request, under its caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,12 @@ class Section:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     rollouts: tuple[Shown, ...] = ()
+    folded: str = ""  # the rollouts are shown on request, under this
     bullets: tuple[str, ...] = ()
     code: str = ""
+    appendix: str = ""  # long code, shown on request
     short: str = ""  # for the list of sections
+    closed: bool = False  # shown on request, under its title
 
     @property
     def label(self) -> str:

@@ -22,8 +22,13 @@ from earnest.evaluate.claim import (
     model_of,
     paired,
 )
+from earnest.evaluate.curves import curves_json
+from earnest.evaluate.difficulty import Difficulty, by_difficulty
 from earnest.evaluate.drift import Drift, measure
+from earnest.evaluate.earned import StageRollouts, read_stage
+from earnest.evaluate.equal_cost import Spend, spends
 from earnest.evaluate.load import EvalRun, GateRow, Run, StageRun, load_run
+from earnest.evaluate.spent import Asked, Phases, asked, phases
 from earnest.evaluate.summary import ModelSummary, rate_json, summarize
 from earnest.functional.stats import Interval
 from earnest.gates.base import Paired
@@ -46,14 +51,20 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run's report. `main` is the evaluation that the verdict rests on; `final` the model it is about."""
+    """A run's report. `main` is the evaluation that the verdict rests on; `final` the model it is about, `start` its input."""
 
     run: Run
     claim: Claim
     main: Evaluated | None
     others: tuple[Evaluated, ...]
     final: str | None
+    start: str | None
     rollouts: tuple[Record, ...]  # drawn at random, with a seed, from the final model's samples
+    spends: tuple[Spend, ...]
+    difficulty: Difficulty | None
+    training: Mapping[str, StageRollouts]  # stages that stored rollouts
+    phases: tuple[Phases, ...]
+    asked: tuple[Asked, ...]
 
     @property
     def verdict(self) -> Outcome:
@@ -125,6 +136,13 @@ class Report:
                 }
                 for e in self.others
             },
+            "equal_cost": [spend.to_json() for spend in self.spends],
+            "difficulty": self.difficulty and self.difficulty.to_json(),
+            "curves": {s.id: found for s in self.run.stages if (found := curves_json(s, self.training.get(s.id)))},
+            "reward_audit": {stage: found.to_json() for stage, found in self.training.items()},
+            "sources": [dict(source) for source in self.run.sources],
+            "seconds_by_phase": {found.stage: dict(found.seconds) for found in self.phases},
+            "evaluation_tokens": [found.to_json() for found in self.asked],
             "rollouts_shown": [{"problem": r.problem.id, "index": r.index} for r in self.rollouts],
             "seed": info.get("seed"),
             "command": info.get("command"),
@@ -155,13 +173,23 @@ def build_report(run_dir: Path) -> Report:
     main = evaluated.pop(chosen.id) if chosen is not None else None
     stage = final_stage(run)
     final = model_of(main.run, stage.id) if main and stage and stage.id in main.run.models else None
+    models = main.run.models if main else {}
+    start = model_of(main.run, stage.input) if main and stage and stage.input else None
+    start = start if start in models else None
+    read = {s.id: read_stage(s.folder) for s in run.stages}
     return Report(
         run=run,
         claim=judge(run, chosen, main.compared if main else ()),
         main=main,
         others=tuple(evaluated.values()),
         final=final,
+        start=start,
         rollouts=_random_rollouts(run, main.run, final) if main and final else (),
+        spends=spends(models, final, [main.run.base, *([start] if start else [])]) if main and final else (),
+        difficulty=by_difficulty(start, models[start], final, models[final]) if final and start else None,
+        training={stage_id: found for stage_id, found in read.items() if found is not None},
+        phases=tuple(found for s in run.stages if (found := phases(s)) is not None),
+        asked=tuple(row for e in run.evals for row in asked(e)),
     )
 
 

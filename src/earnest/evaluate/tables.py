@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from earnest.evaluate import text
-from earnest.evaluate.claim import Compared
+from earnest.evaluate.claim import Compared, differences_of
 from earnest.evaluate.drift import Drift
 from earnest.evaluate.load import StageRun
 from earnest.evaluate.page import Cell, Table
@@ -47,8 +47,10 @@ def _what(report: Report, evaluated: Evaluated, name: str) -> str:
         return "before training"
     if stage is None:
         return ""
+    final = next((s for s in report.run.stages if s.id == report.final), None)
     words = [algorithm_of(stage)]
     words += ["control arm"] if stage.control else []
+    words += [differences_of(stage, final)] if stage.control and final and stage.kind == final.kind else []
     words += ["final"] if name == report.final else []
     return ", ".join(word for word in words if word and word != name)
 
@@ -126,9 +128,11 @@ def _rate(found: Rate | None, *, scale: float = 100, strong: bool = False) -> Ce
     return Cell(value, f"{text.interval(found.ci95, scale=scale)}\nn {found.n:,}", strong)
 
 
-def plain_value(value: Json) -> str:
+def plain_value(value: Json, indent: int | None = None) -> str:
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, float):
         return text.number(value)
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple) and value and all(isinstance(x, int | float) for x in value):
+        return f"[{', '.join(map(plain_value, value))}]"
+    return json.dumps(value, ensure_ascii=False, indent=indent)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from earnest.functional.stats import Interval
 from earnest.printable import cut, one_line, visible
+
+if TYPE_CHECKING:
+    from earnest.functional.stats import Interval
 
 __all__ = ["cut", "one_line", "visible"]
 NONE: Final = "\u2013"  # en dash
@@ -43,6 +45,11 @@ def p_value(p: float | None) -> str:
     if p is None:
         return NONE
     return "≤ 0.0001" if p <= 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def whole_per_cent(value: float) -> str:
+    """A share of a whole, without a fraction. Example: 0.437 -> "44 %", 0.004 -> "< 1 %"."""
+    return "< 1 %" if 0 < value < 0.005 else f"{value:.0%}".replace("%", " %")
 
 
 def number(value: float | None) -> str:

@@ -117,8 +117,10 @@ def pass_at_k(n: int, c: int, k: int) -> float | None:
     return None if n < k else 1 - comb(n - c, k) / comb(n, k)
 
 
-def paired_difference(a_by_problem: Sequence[Sequence[bool]], b_by_problem: Sequence[Sequence[bool]]) -> Difference:
+def paired_difference(a_by_problem: Sequence[Sequence[float]], b_by_problem: Sequence[Sequence[float]]) -> Difference:
     """Pass rate of b minus that of a on the same problems: d_i = b_i - a_i, each a problem's share of correct samples.
+
+    In place of right or wrong a sample may be a chance of being right, in [0, 1] (a vote, pass@k).
 
     Interval: adjusted Wald for paired proportions (Bonett and Price 2012, J. Educ. Behav. Stat. 37, 479), with a t
     quantile and per-problem shares. Two imaginary problems are added, one gained and one lost:
@@ -208,7 +210,7 @@ def sign_flip(differences_P: Sequence[float]) -> float:
     return (extreme + 1) / (PERMUTATIONS + 1)
 
 
-def _differences(a_by_problem: Sequence[Sequence[bool]], b_by_problem: Sequence[Sequence[bool]]) -> Array:
+def _differences(a_by_problem: Sequence[Sequence[float]], b_by_problem: Sequence[Sequence[float]]) -> Array:
     assert len(a_by_problem) == len(b_by_problem), "paired: one entry per problem on both sides"
     assert all(len(a) and len(b) for a, b in zip(a_by_problem, b_by_problem, strict=True)), "a problem without samples"
     return np.array(

@@ -134,7 +134,11 @@ class Demonstrations(Source):
     def after(self, step: int) -> Mapping[str, float]:
         if self.probe is None or (step + 1) % self.probe.every:
             return {}
-        return {"dev/worked_accuracy": worked_accuracy(self.probe, self.pool.task)}
+        rights = worked_outcomes(self.probe, self.pool.task)
+        return {
+            "dev/worked_accuracy": sum(rights) / len(rights) if rights else 0.0,
+            "dev/problems": float(len(rights)),
+        }
 
     def is_done(self, row: Mapping[str, float]) -> bool:
         reached = row.get("dev/worked_accuracy")
@@ -157,15 +161,14 @@ class Demonstrations(Source):
             self.probe.engine.load_state_dict(engine)
 
 
-def worked_accuracy(probe: Probe, task: Task) -> float:
-    """Pass rate at T = 1 on dev problems when the first step towards a worked solution is given."""
+def worked_outcomes(probe: Probe, task: Task) -> list[bool]:
+    """Right or wrong at T = 1 when the first step towards a worked solution is given, per dev problem that could be graded."""
     collected = probe.roller.collect(
         probe.problems, probe.engine, n=1, seed=probe.seed,
         sampling=Sampling(temperature=1.0, max_tokens=probe.max_tokens),
         forced=[_first_step(problem, task, probe.roller) for problem in probe.problems],
     )  # fmt: skip
-    rights = [r.verdict.correct for group in collected.groups for r in group.rollouts if r.verdict.correct is not None]
-    return sum(rights) / len(rights) if rights else 0.0
+    return [r.verdict.correct for group in collected.groups for r in group.rollouts if r.verdict.correct is not None]
 
 
 def _first_step(problem: Problem, task: Task, roller: Roller) -> tuple[int, ...]:
