@@ -14,6 +14,7 @@ from earnest.prompts.parse import split_thought
 from earnest.rewards.base import Failed
 from earnest.rewards.function import Function
 from earnest.sandbox.function import CALL, Case, arguments, columns, inline
+from earnest.stages.road import _files_of
 from earnest.types import Message, Problem, Rollout, Status
 from grading import grade, make_item
 
@@ -92,6 +93,11 @@ def test_a_function_is_named_as_a_class_is(here: BuildContext) -> None:
     assert term(here, "sevens").score([rollout("7"), rollout("8")], 0) == [1.0, 0.0]  # what can be called is a function
     by_module = build("reward", "shutil:which")
     assert by_module.path == "shutil:which" and by_module.code()[0].name == "shutil.py"
+
+
+def test_a_stage_depends_on_the_functions_file(here: BuildContext) -> None:
+    stage = build("stage", {"name": "rl", "id": "rl", "steps": 1, "lr": 1e-3, "reward": "rewards.py:exact"}, here)
+    assert list(_files_of(stage)) == [here.base_dir / "rewards.py"]
 
 
 @pytest.mark.parametrize(

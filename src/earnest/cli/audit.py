@@ -19,7 +19,7 @@ def audit(verifier: str, /, *, task: str | None = None, problems: int = 100, jso
     Parameters
     ----------
     verifier
-        One of `earnest list verifier`, or FILE.py:CLASS.
+        One of `earnest list verifier`, or FILE.py:NAME of a class or a function.
     task
         One of `earnest list task`, or FILE.py:CLASS: tried on its problems; by default on a few golds of common kinds.
     problems

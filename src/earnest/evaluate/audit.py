@@ -97,7 +97,7 @@ def audit(verifier: Verifier, task: Task | None, problems: int = 100) -> Audit:
     again = judge(verifier, [trial.attack.item for trial in ordered])
     counted = tally(ordered, verdicts)
     return Audit(
-        verifier=verifier.name, version=verifier.version, task=task.name if task else "a few golds", golds=counted.golds,
+        verifier=verifier.label, version=verifier.version, task=task.name if task else "a few golds", golds=counted.golds,
         false_rejects=len(counted.golds_unpaid), shown=counted.shown, false_passes=len(counted.paid),
         stable=[(v.status, v.correct, v.score) for v in verdicts] == [(v.status, v.correct, v.score) for v in again],
         lines=tuple(lines),

@@ -101,7 +101,7 @@ class Verifier(Gate):
         numbers: dict[str, Json] = {
             "golds": golds, "golds_not_paid": len(unpaid), "near_misses": sum(t.near_misses for _, t in tallies),
             "attacks": sum(t.attacks for _, t in tallies), "false_passes": len(paid), "grader_failures": failed,
-            "verifiers": sorted({f"{form.verifier.name} {form.verifier.version}" for form in evidence.forms}),
+            "verifiers": sorted({f"{form.verifier.label} {form.verifier.version}" for form in evidence.forms}),
         }  # fmt: skip
         told = (
             f"{golds - len(unpaid)} of {golds} right solutions paid, {len(paid)} of {shown:,} near misses and attacks"
@@ -116,7 +116,7 @@ class Verifier(Gate):
             form, attack, verdict = paid[0]
             return self.result(
                 RUN, "refused", f"{told}. Paid: {kinds}; first {said(attack, verdict)}",
-                f"a stricter verifier than {form.verifier.name}; `earnest audit` shows every attack", numbers,
+                f"a stricter verifier than {form.verifier.label}; `earnest audit` shows every attack", numbers,
             )  # fmt: skip
         if unpaid:
             reason = f"{told}; first {said(*unpaid[0])}"
