@@ -25,7 +25,7 @@ from report_runs import RunOnDisk, record, records
 
 
 def model(sampled: list[Record], greedy: list[Record] | None = None) -> ModelRecords:
-    return ModelRecords(tuple(sampled), tuple(greedy or ()), {}, {})
+    return ModelRecords(tuple(sampled), tuple(greedy or ()), {}, {}, {})
 
 
 def answering(problem: str, answers: str, right: str = "7", tokens: int = 10) -> list[Record]:
