@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from earnest.component import BuildContext, Component, build, digest, names, parts
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, TrackerFailed, nearest
-from earnest.evaluate.cells import EvalResult
+from earnest.evaluate.grid.cells import EvalResult
 from earnest.follow.helper import tracked
 from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
@@ -232,7 +232,7 @@ def evaluate(
 
     columns: ways to ask (`evaluate/columns.py`). shots: worked examples of the column few_shot, by default 4.
     """
-    from earnest.evaluate import grid
+    from earnest.evaluate.grid import asking as grid
     from earnest.stages.machine import machine
 
     if shots is not None and "few_shot" not in columns:
@@ -332,7 +332,7 @@ def _spent(folder: RunDir) -> float:
 
 
 def _result(folder: RunDir, recipe: Recipe, status: str, allow: frozenset[str]) -> RunResult:
-    from earnest.evaluate.write import write_report
+    from earnest.evaluate.report.write import write_report
 
     _ask_about_the_claim(folder, recipe, allow)
     page = write_report(folder.path)
@@ -346,7 +346,7 @@ def _result(folder: RunDir, recipe: Recipe, status: str, allow: frozenset[str]) 
 
 def _ask_about_the_claim(folder: RunDir, recipe: Recipe, allow: frozenset[str]) -> None:
     """Show the deciding comparison to the recipe's gates. What they say is kept; what is printed is the verdict's sentence."""
-    from earnest.evaluate.report import build_report
+    from earnest.evaluate.report.build import build_report
     from earnest.gates.asking import ask
     from earnest.gates.base import Paired, looking_at
 

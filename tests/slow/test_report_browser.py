@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from browser import Browser, chromium
-from earnest.evaluate.write import write_report
+from earnest.evaluate.report.write import write_report
 from hostile import hostile_run
 
 pytestmark = [

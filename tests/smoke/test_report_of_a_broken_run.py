@@ -61,7 +61,7 @@ def test_killed_in_the_middle_of_rl(tmp_path: Path):
 
 
 def test_a_running_run_is_not_taken_for_a_killed_one(tmp_path: Path):
-    from earnest.evaluate.report import build_report
+    from earnest.evaluate.report.build import build_report
     from earnest.runlog import RunDir
 
     run = RunOnDisk(tmp_path)

@@ -179,7 +179,7 @@ def test_usage_errors_exit_2_with_a_hint(earnest: Any, arguments: str, hint: str
 
 
 def test_eval(earnest: Any, monkeypatch: pytest.MonkeyPatch):
-    from earnest.evaluate.cells import Cell
+    from earnest.evaluate.grid.cells import Cell
     from earnest.evaluate.summary import summarize
     from report_runs import records
 

@@ -13,10 +13,10 @@ import pytest
 from earnest.cli import main as cli
 from earnest.data.store import to_json
 from earnest.errors import ConfigError, DataError, RunDirError
-from earnest.evaluate.settings import run_settings
-from earnest.evaluate.sides import side
-from earnest.evaluate.versus import Versus, versus
-from earnest.evaluate.versus_text import lines
+from earnest.evaluate.versus.checkpoints import Versus, versus
+from earnest.evaluate.versus.settings import run_settings
+from earnest.evaluate.versus.sides import side
+from earnest.evaluate.versus.text import lines
 from earnest.types import Record, Sampling
 from report_runs import Marks, RunOnDisk, records
 

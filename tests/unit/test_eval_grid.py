@@ -14,11 +14,12 @@ from earnest import api
 from earnest.component import build
 from earnest.engines.scripted import Scripted, ScriptedSession
 from earnest.errors import ConfigError, DataError
-from earnest.evaluate import columns, grid
-from earnest.evaluate.columns import COLUMNS, column, draw_examples
-from earnest.evaluate.grid_text import lines
-from earnest.evaluate.sides import side
-from earnest.evaluate.versus import versus
+from earnest.evaluate.grid import asking as grid
+from earnest.evaluate.grid import columns
+from earnest.evaluate.grid.columns import COLUMNS, column, draw_examples
+from earnest.evaluate.grid.text import lines
+from earnest.evaluate.versus.checkpoints import versus
+from earnest.evaluate.versus.sides import side
 from earnest.models.tiny import EOS_ID, byte_tokenizer
 from earnest.prompts.chat import Chat
 from earnest.prompts.few_shot import FewShot

@@ -14,8 +14,8 @@ import pytest
 
 from earnest.errors import DataError, RunDirError
 from earnest.evaluate.claim import decide
-from earnest.evaluate.report import build_report
-from earnest.evaluate.write import write_report
+from earnest.evaluate.report.build import build_report
+from earnest.evaluate.report.write import write_report
 from earnest.types import Status
 from report_runs import RunOnDisk, record, records
 
@@ -399,7 +399,7 @@ def lines(rows: Any) -> list[str]:
 
 
 def test_curves_average_neighbours_and_keep_their_table(tmp_path: Path):
-    from earnest.evaluate.curves import points
+    from earnest.evaluate.report.curves import points
 
     rows = [{"step": s, "loss": float(s)} for s in range(1, 121)] + [{"step": 121, "loss": None}, {"step": 122}]
     found = points(rows, lambda row: row.get("loss"))

@@ -14,7 +14,7 @@ import pytest
 from earnest.cli import say
 from earnest.errors import GateRefused
 from earnest.evaluate import text
-from earnest.evaluate.write import write_report
+from earnest.evaluate.report.write import write_report
 from hostile import ATTACKS, hostile_run
 
 

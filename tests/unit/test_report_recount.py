@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from earnest.data.store import to_json
-from earnest.evaluate.write import write_report
+from earnest.evaluate.report.write import write_report
 from earnest.types import Record, Status
 from report_runs import RunOnDisk, record
 

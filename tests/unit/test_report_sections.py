@@ -13,13 +13,13 @@ import pytest
 from earnest.data.store import to_json
 from earnest.errors import DataError
 from earnest.evaluate.claim import differences_of
-from earnest.evaluate.curves import solve_rate
-from earnest.evaluate.difficulty import ALL, by_difficulty
-from earnest.evaluate.earned import KEPT_REASONS, OTHER, read_stage
-from earnest.evaluate.equal_cost import majority, spends
 from earnest.evaluate.load import ModelRecords, load_run
-from earnest.evaluate.report import build_report
-from earnest.evaluate.write import write_report
+from earnest.evaluate.report.build import build_report
+from earnest.evaluate.report.curves import solve_rate
+from earnest.evaluate.report.difficulty import ALL, by_difficulty
+from earnest.evaluate.report.earned import KEPT_REASONS, OTHER, read_stage
+from earnest.evaluate.report.equal_cost import majority, spends
+from earnest.evaluate.report.write import write_report
 from earnest.types import Record, Status
 from report_runs import RunOnDisk, record, records
 

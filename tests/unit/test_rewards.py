@@ -19,7 +19,7 @@ from earnest.data.rollouts import Roller
 from earnest.data.store import from_json, to_json
 from earnest.engines.torch import Torch
 from earnest.errors import GateRefused
-from earnest.evaluate.write import write_report
+from earnest.evaluate.report.write import write_report
 from earnest.models.base import Policy
 from earnest.prompts.chat import Chat
 from earnest.rewards.base import Failed, Reward, Score, Weighted, correct_alone

@@ -17,9 +17,9 @@ from earnest.cli import main as cli
 from earnest.cli import paging
 from earnest.data.store import dump_line, to_json
 from earnest.errors import DataError, RunDirError
-from earnest.evaluate import rollout_text
-from earnest.evaluate.rollouts import FIELDS, Reading, choose, fields_of, labels, sources
-from earnest.evaluate.where import condition
+from earnest.evaluate.looking import text as rollout_text
+from earnest.evaluate.looking.rollouts import FIELDS, Reading, choose, fields_of, labels, sources
+from earnest.evaluate.looking.where import condition
 from earnest.types import Message, Record, Status
 from report_runs import RunOnDisk, record, records
 
@@ -145,7 +145,7 @@ def plain(text: str, style: str) -> str:
 
 def shown(row: Record, **extra: Any) -> str:
     """The block and the group's line of one rollout."""
-    from earnest.evaluate.rollouts import Found, Source
+    from earnest.evaluate.looking.rollouts import Found, Source
 
     unit = (Found(Source(Path("r.jsonl"), "rl", None, "training"), {**to_json(row), **extra}, row),)
     return "\n".join([*rollout_text.block(unit, plain), *rollout_text.group_block(unit, plain)])

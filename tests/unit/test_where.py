@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from earnest.errors import ConfigError
-from earnest.evaluate.where import LONGEST, Field, Value, condition
+from earnest.evaluate.looking.where import LONGEST, Field, Value, condition
 
 FIELDS = {
     "reward": Field("number", ""), "step": Field("number", ""), "text": Field("text", ""),

@@ -25,9 +25,9 @@ def compare(
         Show this many of the problems that moved most, in each direction; 0 for none.
     """
     from earnest.errors import ConfigError
-    from earnest.evaluate.sides import side
-    from earnest.evaluate.versus import versus
-    from earnest.evaluate.versus_text import lines
+    from earnest.evaluate.versus.checkpoints import versus
+    from earnest.evaluate.versus.sides import side
+    from earnest.evaluate.versus.text import lines
 
     if flips < 0:
         raise ConfigError("--flips counts problems", where=f"--flips {flips}", remedy="--flips 0 shows none")

@@ -54,7 +54,7 @@ def evaluate(
         Also write every answer and its verdict, and how it was asked, to OUT/TASK/COLUMN.
     """
     from earnest import api
-    from earnest.evaluate.grid_text import lines
+    from earnest.evaluate.grid.text import lines
 
     result = api.evaluate(
         model, task=task, columns=column or ["trained"], prompt=prompt, k=k, limit=limit, max_tokens=max_tokens,

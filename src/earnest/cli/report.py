@@ -16,7 +16,7 @@ def report(run: Path, /, *, json: say.AsJson = False) -> None:
         The run directory.
     """
     from earnest.errors import RunDirError
-    from earnest.evaluate.write import write_report
+    from earnest.evaluate.report.write import write_report
 
     if not (run / "run.json").is_file():
         raise RunDirError("not a run directory", where=str(run), why="it has no run.json", remedy="earnest list runs")

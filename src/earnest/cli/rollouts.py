@@ -14,8 +14,8 @@ from earnest.cli import paging, say
 from earnest.errors import ConfigError
 
 if TYPE_CHECKING:
-    from earnest.evaluate.rollouts import Reading, Source, Unit
-    from earnest.evaluate.where import Condition
+    from earnest.evaluate.looking.rollouts import Reading, Source, Unit
+    from earnest.evaluate.looking.where import Condition
 
 _STEPS = re.compile(r"(\d*)(:?)(\d*)")
 _NUMBER = re.compile(r"\s*(==|!=|<=?|>=?|)\s*(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|none)\s*")
@@ -85,7 +85,7 @@ def rollouts(
     first
         The first ones in file order instead of a draw; stops reading there.
     """
-    from earnest.evaluate.rollouts import Reading, choose, sources
+    from earnest.evaluate.looking.rollouts import Reading, choose, sources
 
     if n < 0:
         raise ConfigError("-n counts rollouts", where=f"-n {n}", remedy="-n 0 shows all that match")
@@ -100,8 +100,8 @@ def rollouts(
 
 
 def _page(units: Iterable[Unit], told: str, reading: Reading, there: Sequence[Source]) -> Iterator[str]:
-    from earnest.evaluate.rollout_text import block, group_block
-    from earnest.evaluate.rollouts import labels
+    from earnest.evaluate.looking.rollouts import labels
+    from earnest.evaluate.looking.text import block, group_block
 
     yield f"{told} · {labels(reading.chosen)}"
     if reading.conditions:
@@ -140,8 +140,8 @@ def _take(units: Iterator[Unit], n: int) -> Iterator[Unit]:
 
 
 def _conditions(asked: Asked) -> list[Condition]:
-    from earnest.evaluate.rollouts import FIELDS
-    from earnest.evaluate.where import condition
+    from earnest.evaluate.looking.rollouts import FIELDS
+    from earnest.evaluate.looking.where import condition
 
     if asked.correct and asked.wrong:
         raise ConfigError("--correct and --wrong leave nothing", where="earnest rollouts", remedy="give one of them")

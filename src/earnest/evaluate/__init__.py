@@ -1,8 +1,6 @@
 """Numbers and reports, from what a run left on disk. Nothing here trains.
 
-load.py (and items.py) reads the run directory; summary.py, compare.py, drift.py, equal_cost.py, difficulty.py, curves.py,
-earned.py and spent.py make the numbers; claim.py makes the verdict; report.py puts them together; figures/, page.py,
-tables.py, views/ and render.py show them. rollouts.py and where.py read single rollouts; sides.py, versus.py and settings.py
-compare two checkpoints. run.py, likelihood.py and grid.py, which ask models (columns.py: in which ways), are the only ones
-that need torch.
+load.py (and items.py) reads the run directory; summary.py, compare.py and drift.py make numbers; claim.py makes the verdict.
+report/ is the report, looking/ single rollouts, versus/ two checkpoints, grid/ tasks and ways to ask, audit.py a verifier under
+attack. run.py, likelihood.py and grid/asking.py, which ask models, are the only ones that need torch.
 """

@@ -14,7 +14,7 @@ class Report(Stage):
     always_runs: ClassVar[bool] = True
 
     def run(self, context: Context, start: str) -> Outcome:
-        from earnest.evaluate.write import write_report
+        from earnest.evaluate.report.write import write_report
 
         page = write_report(context.run)
         context.echo(f"[{self.id}] {page}")

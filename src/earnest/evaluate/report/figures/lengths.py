@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from earnest.evaluate import text
-from earnest.evaluate.difficulty import ALL, Difficulty
-from earnest.evaluate.figures.canvas import FIRST, PAPER, SECOND, Figure, canvas, plain, to_svg
+from earnest.evaluate.report.difficulty import ALL, Difficulty
+from earnest.evaluate.report.figures.canvas import FIRST, PAPER, SECOND, Figure, canvas, plain, to_svg
 
 
 def lengths(difficulty: Difficulty) -> Figure | None:

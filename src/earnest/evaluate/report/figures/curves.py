@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from earnest.evaluate import text
-from earnest.evaluate.curves import Point, Reader, dev_accuracy, points, solve_rate
-from earnest.evaluate.earned import StageRollouts
-from earnest.evaluate.figures.canvas import FIRST, INK, SECOND, Figure, canvas, plain, to_svg
 from earnest.evaluate.load import GateRow, Row, Spell, StageRun
+from earnest.evaluate.report.curves import Point, Reader, dev_accuracy, points, solve_rate
+from earnest.evaluate.report.earned import StageRollouts
+from earnest.evaluate.report.figures.canvas import FIRST, INK, SECOND, Figure, canvas, plain, to_svg
 
 WIDTH, LEFT, RIGHT = 3.25, 0.15, 0.95
 AFTERWARDS = ("learning", "claim")

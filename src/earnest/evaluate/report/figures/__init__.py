@@ -6,11 +6,11 @@ colour.
 
 from __future__ import annotations
 
-from earnest.evaluate.figures.canvas import SETTINGS, Figure, inline
-from earnest.evaluate.figures.curves import curves, timeline
-from earnest.evaluate.figures.forest import differences, rates
-from earnest.evaluate.figures.lengths import lengths
-from earnest.evaluate.report import Report
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.figures.canvas import SETTINGS, Figure, inline
+from earnest.evaluate.report.figures.curves import curves, timeline
+from earnest.evaluate.report.figures.forest import differences, rates
+from earnest.evaluate.report.figures.lengths import lengths
 
 __all__ = ["Figure", "draw", "inline"]
 

@@ -9,8 +9,8 @@ from earnest.evaluate import text
 from earnest.evaluate.claim import Compared, differences_of
 from earnest.evaluate.drift import Drift
 from earnest.evaluate.load import StageRun
-from earnest.evaluate.page import Cell, Table
-from earnest.evaluate.report import Evaluated, Report
+from earnest.evaluate.report.build import Evaluated, Report
+from earnest.evaluate.report.page import Cell, Table
 from earnest.evaluate.summary import Statuses
 from earnest.functional.stats import Rate
 from earnest.types import Json

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from earnest.evaluate.earned import StageRollouts
 from earnest.evaluate.load import Row, StageRun
+from earnest.evaluate.report.earned import StageRollouts
 from earnest.functional.stats import Interval, rate, wilson
 from earnest.types import Json
 

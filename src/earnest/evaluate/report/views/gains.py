@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from earnest.evaluate import text
 from earnest.evaluate.compare import Comparison
-from earnest.evaluate.difficulty import Bucket, Difficulty
-from earnest.evaluate.equal_cost import Spend
-from earnest.evaluate.figures import Figure
-from earnest.evaluate.page import Cell, Section, Table
-from earnest.evaluate.report import Report
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.difficulty import Bucket, Difficulty
+from earnest.evaluate.report.equal_cost import Spend
+from earnest.evaluate.report.figures import Figure
+from earnest.evaluate.report.page import Cell, Section, Table
 
 WAYS = {"one": "1 sample", "vote": "the most frequent answer of {}", "any": "any of {}"}
 

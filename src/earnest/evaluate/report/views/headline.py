@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from earnest.evaluate import text
-from earnest.evaluate.page import Headline
-from earnest.evaluate.report import Report
-from earnest.evaluate.tables import drift_value, reading
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.page import Headline
+from earnest.evaluate.report.tables import drift_value, reading
 from earnest.functional.stats import Rate
 
 

@@ -9,7 +9,7 @@ from statistics import fmean, pstdev
 from typing import Literal, TypeAlias
 
 from earnest.evaluate import text
-from earnest.evaluate.rollouts import Unit
+from earnest.evaluate.looking.rollouts import Unit
 from earnest.types import Record, Status
 
 Style: TypeAlias = Literal["good", "bad", "dim", "strong"]

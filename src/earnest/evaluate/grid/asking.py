@@ -18,10 +18,10 @@ from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.errors import ConfigError
 from earnest.evaluate import run as asking
-from earnest.evaluate.cells import Cell, EvalResult
 from earnest.evaluate.claim import METRICS
-from earnest.evaluate.columns import check_columns, column, draw_examples
 from earnest.evaluate.compare import Comparison, compare
+from earnest.evaluate.grid.cells import Cell, EvalResult
+from earnest.evaluate.grid.columns import check_columns, column, draw_examples
 from earnest.evaluate.summary import summarize
 from earnest.models.base import Policy
 from earnest.prompts.base import Prompt

@@ -22,13 +22,13 @@ from earnest.evaluate.claim import (
     model_of,
     paired,
 )
-from earnest.evaluate.curves import curves_json
-from earnest.evaluate.difficulty import Difficulty, by_difficulty
 from earnest.evaluate.drift import Drift, measure
-from earnest.evaluate.earned import StageRollouts, read_stage
-from earnest.evaluate.equal_cost import Spend, spends
 from earnest.evaluate.load import EvalRun, GateRow, Run, StageRun, load_run
-from earnest.evaluate.spent import Asked, Phases, asked, phases
+from earnest.evaluate.report.curves import curves_json
+from earnest.evaluate.report.difficulty import Difficulty, by_difficulty
+from earnest.evaluate.report.earned import StageRollouts, read_stage
+from earnest.evaluate.report.equal_cost import Spend, spends
+from earnest.evaluate.report.spent import Asked, Phases, asked, phases
 from earnest.evaluate.summary import ModelSummary, rate_json, summarize
 from earnest.functional.stats import Interval
 from earnest.gates.base import Paired

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from earnest.evaluate.figures import draw
-from earnest.evaluate.render import html, markdown
-from earnest.evaluate.report import build_report
+from earnest.evaluate.report.build import build_report
+from earnest.evaluate.report.figures import draw
+from earnest.evaluate.report.render import html, markdown
 from earnest.runlog import write_bytes, write_json
 
 

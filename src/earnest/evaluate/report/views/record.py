@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from earnest.evaluate import text
 from earnest.evaluate.load import GateRow, Row
-from earnest.evaluate.page import Cell, Section, Table
-from earnest.evaluate.report import Report
-from earnest.evaluate.spent import RESTS
-from earnest.evaluate.tables import plain_value
-from earnest.evaluate.views.results import problems
-from earnest.evaluate.views.training import gates_table
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.page import Cell, Section, Table
+from earnest.evaluate.report.spent import RESTS
+from earnest.evaluate.report.tables import plain_value
+from earnest.evaluate.report.views.results import problems
+from earnest.evaluate.report.views.training import gates_table
 from earnest.types import Json
 
 

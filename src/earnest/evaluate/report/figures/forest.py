@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earnest.evaluate import text
-from earnest.evaluate.figures.canvas import FIRST, INK, PAPER, SECOND, Figure, canvas, plain, to_svg
-from earnest.evaluate.report import Evaluated
+from earnest.evaluate.report.build import Evaluated
+from earnest.evaluate.report.figures.canvas import FIRST, INK, PAPER, SECOND, Figure, canvas, plain, to_svg
 from earnest.functional.stats import Interval
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from earnest.evaluate.figures import Figure
-from earnest.evaluate.page import Cell, Section, Table
-from earnest.evaluate.report import Evaluated, Report
-from earnest.evaluate.tables import compared_table, counts_of, drift_table, models_table
+from earnest.evaluate.report.build import Evaluated, Report
+from earnest.evaluate.report.figures import Figure
+from earnest.evaluate.report.page import Cell, Section, Table
+from earnest.evaluate.report.tables import compared_table, counts_of, drift_table, models_table
 
 
 def models(report: Report, figures: Sequence[Figure]) -> Section:

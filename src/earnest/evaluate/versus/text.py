@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from earnest.evaluate import text
-from earnest.evaluate.sides import Side
-from earnest.evaluate.tables import counts_of, drift_value, reading
-from earnest.evaluate.versus import Mean, Moved, Versus
+from earnest.evaluate.report.tables import counts_of, drift_value, reading
+from earnest.evaluate.versus.checkpoints import Mean, Moved, Versus
+from earnest.evaluate.versus.sides import Side
 
 LONGEST_VALUE = 60
 """Characters of a setting's value."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from earnest.evaluate.claim import final_stage
-from earnest.evaluate.page import Section
-from earnest.evaluate.report import Evaluated, Report
-from earnest.evaluate.views.results import problems
+from earnest.evaluate.report.build import Evaluated, Report
+from earnest.evaluate.report.page import Section
+from earnest.evaluate.report.views.results import problems
 
 
 def limits(report: Report) -> Section:

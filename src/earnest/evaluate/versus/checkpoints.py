@@ -15,10 +15,10 @@ from earnest.evaluate.claim import METRICS, decide
 from earnest.evaluate.compare import Comparison, compare
 from earnest.evaluate.drift import Drift, measure
 from earnest.evaluate.load import Benchmark
-from earnest.evaluate.settings import Differing, differing, flattened, run_settings
-from earnest.evaluate.sides import Side
 from earnest.evaluate.summary import Statuses, by_problem, count, graded
 from earnest.evaluate.text import difference, points
+from earnest.evaluate.versus.settings import Differing, differing, flattened, run_settings
+from earnest.evaluate.versus.sides import Side
 from earnest.functional.stats import Interval, mean_interval, paired_difference
 from earnest.types import Finish, Record, Sampling
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from earnest.evaluate import text
-from earnest.evaluate.earned import Reason, Seen, StageRollouts
 from earnest.evaluate.load import StageRun
-from earnest.evaluate.page import Cell, Section, Shown, Table
-from earnest.evaluate.report import Report
-from earnest.evaluate.tables import algorithm_of
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.earned import Reason, Seen, StageRollouts
+from earnest.evaluate.report.page import Cell, Section, Shown, Table
+from earnest.evaluate.report.tables import algorithm_of
 from earnest.types import Record
 
 ROLLOUT_CHARACTERS = 2_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from earnest.evaluate.claim import final_stage
-from earnest.evaluate.figures import Figure
 from earnest.evaluate.load import GateRow
-from earnest.evaluate.page import Cell, Section, Table
-from earnest.evaluate.report import Report
-from earnest.evaluate.tables import algorithm_of, plain_value
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.figures import Figure
+from earnest.evaluate.report.page import Cell, Section, Table
+from earnest.evaluate.report.tables import algorithm_of, plain_value
 
 SHOWN_EVENTS = 50
 OUTCOMES = {"passed": "✓ passed", "warned": "⚠ warned", "refused": "✗ refused"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from earnest.evaluate import text
-from earnest.evaluate.cells import Cell, EvalResult
-from earnest.evaluate.tables import counts_of
+from earnest.evaluate.grid.cells import Cell, EvalResult
+from earnest.evaluate.report.tables import counts_of
 from earnest.functional.stats import Rate
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from earnest.evaluate.figures import Figure
+from earnest.evaluate.report.figures import Figure
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from earnest.evaluate import text
-from earnest.evaluate.figures import Figure, inline
-from earnest.evaluate.report import Report
-from earnest.evaluate.views import page
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.figures import Figure, inline
+from earnest.evaluate.report.views import page
 from earnest.runlog import json_text
 
 LONGEST = 3_000
@@ -46,7 +46,7 @@ def markdown(report: Report, figures: Sequence[Figure]) -> str:
 
 def _environment(*, autoescape: bool, finalize: Any) -> Environment:
     return Environment(
-        loader=PackageLoader("earnest.evaluate"),
+        loader=PackageLoader("earnest.evaluate.report"),
         autoescape=autoescape,
         finalize=finalize,
         undefined=StrictUndefined,

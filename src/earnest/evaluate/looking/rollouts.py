@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from earnest.data.store import read_lines
 from earnest.errors import ConfigError, RunDirError, nearest
-from earnest.evaluate.where import Condition, Field, Row
+from earnest.evaluate.looking.where import Condition, Field, Row
 from earnest.runlog import read_json
 from earnest.seeding import rng
 from earnest.types import Finish, Record, Status

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from earnest.evaluate import text
-from earnest.evaluate.figures import Figure
-from earnest.evaluate.page import Page
-from earnest.evaluate.report import Report
-from earnest.evaluate.views import gains, record, results, rollouts, training
-from earnest.evaluate.views.headline import headlines
-from earnest.evaluate.views.limits import limits
+from earnest.evaluate.report.build import Report
+from earnest.evaluate.report.figures import Figure
+from earnest.evaluate.report.page import Page
+from earnest.evaluate.report.views import gains, record, results, rollouts, training
+from earnest.evaluate.report.views.headline import headlines
+from earnest.evaluate.report.views.limits import limits
 
 
 def page(report: Report, figures: Sequence[Figure]) -> Page:
