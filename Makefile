@@ -5,6 +5,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PARALLEL := -n 2 --dist loadfile
 SMOLLM2 := models/smollm2-135m-instruct
 
 .PHONY: install demo demo-real need-data check test test-all experiments clean
@@ -45,13 +46,14 @@ check: install
 	$(BIN)/python -m pytest -q tests/house
 
 test: install check
-	$(BIN)/python -m pytest --ignore=tests/house
+	$(BIN)/python -m pytest --ignore=tests/house $(PARALLEL)
 
 test-all: check .venv/.installed-all
-	$(BIN)/python -m pytest --ignore=tests/house -m ""
+	$(BIN)/python -m pytest --ignore=tests/house -m "" $(PARALLEL)
 
 experiments: install
 	$(BIN)/python benchmarks/chain.py --seeds 0 1 2 168143824 1161631929
+	$(BIN)/python benchmarks/controls.py
 
 clean:
 	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis

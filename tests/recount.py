@@ -392,10 +392,13 @@ def drift(models: Row, base: str, benchmarks: list[Row]) -> list[Row]:
                            "ci95": [ratio - 1 - half, ratio - 1 + half], "p_value": p, "can_show": True,
                            "z": (ratio - 1) / se if se > 1e-12 else None}  # fmt: skip
         else:
-            a, b = (
-                {p: [r for r in g] for p, g in groups(models[m]["drift"].get(key, [])).items()} for m in (base, name)
-            )
-            a, b = (marks([r for g in x.values() for r in g]) for x in (a, b))
+            if bench["metric"] in ("acc", "acc_norm"):
+                answered = [{r["id"]: r for r in models[m]["choices"].get(key, [])} for m in (base, name)]
+                a, b = ({i: [is_likeliest(r, bench["metric"])] for i, r in found.items()} for found in answered)
+                shared = [answered[0][i] for i in a if i in b]
+                chance = sum(1 / len(r["logps"]) for r in shared) / len(shared) if shared else None
+            else:
+                a, b = (marks(models[m]["drift"].get(key, [])) for m in (base, name))
             both = [p for p in a if p in b]
             if not both:
                 continue
@@ -406,8 +409,15 @@ def drift(models: Row, base: str, benchmarks: list[Row]) -> list[Row]:
                       "diff": d["diff"], "ci95": d["ci95"], "p_value": d["p_value"],
                       "can_show": before["ci95"][0] > (chance or 0.0),
                       "z": d["diff"] / d["se"] if d["se"] > 1e-12 else None}  # fmt: skip
+            values |= {"chance": chance}
         found.append({"name": key, "metric": bench["metric"], "model": name, "n": len(both), **values})
     return found
+
+
+def is_likeliest(row: Row, metric: str) -> bool:
+    """The right choice has the largest log-likelihood (acc), or that per character (acc_norm); of equals the first counts."""
+    scores = [logp / (n if metric == "acc_norm" else 1) for logp, n in zip(row["logps"], row["chars"], strict=True)]
+    return scores.index(max(scores)) == row["gold"]
 
 
 def recount(run: Path) -> Row:
@@ -426,6 +436,7 @@ def recount(run: Path) -> Row:
             "sampled": rows(folder / "sampled.jsonl"), "greedy": rows(folder / "greedy.jsonl"),
             "drift": {d["name"]: rows(folder / f"drift_{d['name']}.jsonl") for d in protocol["drift"]},
             "bytes": {d["name"]: rows(folder / f"drift_{d['name']}.bytes.jsonl") for d in protocol["drift"]},
+            "choices": {d["name"]: rows(folder / f"drift_{d['name']}.choices.jsonl") for d in protocol["drift"]},
         }  # fmt: skip
     base, final = protocol["base"], trained[-1]
     start = base if stages[final]["input"]["policy"] == "base" else stages[final]["input"]["policy"]

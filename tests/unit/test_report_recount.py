@@ -105,6 +105,15 @@ def rollouts(draw: np.random.Generator, steps: int, *, paid: bool) -> list[dict[
     return rows
 
 
+def choice(draw: np.random.Generator, number: int) -> dict[str, Any]:
+    """A multiple-choice item, often with two choices of one score."""
+    count = 2 + number % 3
+    chars = draw.integers(1, 4, count).tolist()
+    logps = [-float(draw.integers(1, 4)) * n for n in chars]
+    gold = int(draw.integers(0, count))
+    return {"id": str(number), "logps": logps, "chars": chars, "gold": gold, "cut": 0, "acc": None, "acc_norm": None}
+
+
 def every_row(path: Path, k: int) -> Path:
     draw = np.random.default_rng(k)
     run = RunOnDisk(path)
@@ -125,13 +134,15 @@ def every_row(path: Path, k: int) -> Path:
         for name, scale, longer in (("base", 0.4, 0), ("sft", 0.7, 2), ("rl", 0.95, 17), ("random", 0.7, 3))
     }
     benchmarks = [{"name": "skill", "chance": 0.1, "metric": "greedy"},
-                  {"name": "prose", "chance": None, "metric": "bits_per_byte"}]  # fmt: skip
+                  {"name": "prose", "chance": None, "metric": "bits_per_byte"},
+                  {"name": "quiz", "chance": None, "metric": "acc_norm" if k > 2 else "acc"}]  # fmt: skip
     run.evaluation("eval", models, k=k, drift=benchmarks)
     for name in models:
         run.lines(f"eval/{name}/drift_skill.jsonl", [to_json(r) for r in asked(draw, skill, 1, greedy=True)])
         bits = draw.normal(900, 30, 25)
         documents = [{"id": str(i), "bits": float(b), "bytes": 1000 - i} for i, b in enumerate(bits)]
         run.lines(f"eval/{name}/drift_prose.bytes.jsonl", documents)
+        run.lines(f"eval/{name}/drift_quiz.choices.jsonl", [choice(draw, i) for i in range(40)])
     return run.finish()
 
 
