@@ -440,3 +440,15 @@ def test_an_end_that_is_told_again_after_a_crash_does_not_end_the_next_spell(tmp
     events = [event(10, True), event(28, False), event(45, True), event(28, False), event(45, True)]
     path = refused(tmp_path, events).finish("refused")
     assert [(s["first"], s["last"]) for s in read(path)["health"]] == [(10, 28), (45, None)]
+
+
+def test_what_the_grader_paid_for_stands_beside_the_scores(tmp_path: Path) -> None:
+    run = road(tmp_path, base=0.1, sft=0.3, rl=0.7)
+    untried = Path(write_report(run.finish())).read_text(encoding="utf-8")
+    assert "The grader was not tried out on right and wrong answers in this run." in untried
+    numbers = {"golds": 100, "golds_not_paid": 2, "near_misses": 900, "attacks": 330, "false_passes": 3}
+    run.lines("events.jsonl", [
+        {"event": "gate", "gate": "verifier", "stage": "run", "outcome": "refused", "reason": "r", "numbers": numbers}
+    ])  # fmt: skip
+    told = Path(write_report(run.finish())).read_text(encoding="utf-8")
+    assert "the grader paid 3 of 1,230 wrong answers (near misses and attacks) and 98 of 100 right ones" in told

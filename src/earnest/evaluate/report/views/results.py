@@ -17,7 +17,7 @@ def models(report: Report, figures: Sequence[Figure]) -> Section:
     return Section(
         "models",
         f"Models on the {main.run.split} split",
-        paragraphs=(how(main),),
+        paragraphs=(how(main), tried(report)),
         tables=(models_table(report, main),),
         figures=tuple(f for f in figures if f.group == "rates"),
     )
@@ -29,6 +29,19 @@ def how(evaluated: Evaluated) -> str:
         f"Evaluation {evaluated.run.id}: {problems(evaluated)} problems; sampled at temperature {p.get('temperature')}, "
         f"{p.get('k')} per problem; at most {p.get('max_tokens')} tokens. Rates in per cent with 95 % intervals "
         "clustered by problem; n counts completions that could be graded."
+    )
+
+
+def tried(report: Report) -> str:
+    """What the grader paid for when it was tried out: beside every score, because no score is better than its grader."""
+    gate = next((g for g in report.run.gates if g.gate == "verifier"), None)
+    n = {} if gate is None else gate.numbers
+    if not n.get("golds"):
+        return "The grader was not tried out on right and wrong answers in this run."
+    wrong, right = int(n["near_misses"]) + int(n["attacks"]), int(n["golds"])
+    return (
+        f"Tried out before the run, the grader paid {int(n['false_passes']):,} of {wrong:,} wrong answers (near misses and "
+        f"attacks) and {right - int(n['golds_not_paid']):,} of {right:,} right ones."
     )
 
 
