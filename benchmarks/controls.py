@@ -112,7 +112,7 @@ def collect(runs: dict[tuple[str, int], Path], seeds: Sequence[int]) -> Found:
         true=[arm(runs["random-reward", s]) for s in seeds],
         random=[arm(runs["random-reward", s], "rl_random") for s in seeds],
         format=[arm(runs["format-only", s]) for s in seeds if ("format-only", s) in runs],
-        early=[arm(runs["stopped-early", s]) for s in seeds if ("stopped-early", s) in runs],
+        early=[arm(runs["stopped-early", s], "worked", "direct") for s in seeds if ("stopped-early", s) in runs],
         truncated=arm(runs["truncation", first], start="worked"),
         untaught=refused(runs["no-worked-traces", first]),
     )
@@ -146,7 +146,7 @@ def failures(found: Found) -> list[str]:
     for a in found.early:
         claims |= {
             f"stopped early, seed {a.seed}: {a.tokens_before:.1f} tokens became {a.tokens_after:.1f}": a.tokens_after
-            > a.tokens_before,
+            > 2 * a.tokens_before,
             f"stopped early, seed {a.seed}: the verdict is '{a.verdict}'": a.verdict == "not shown",
         }
     return [text for text, holds in claims.items() if not holds]
@@ -172,7 +172,7 @@ def section(found: Found, command: str, machine: str) -> str:
         ]) + " |")  # fmt: skip
     broken = [f"- {text}" for text in failures(found)]
     held = "Every expectation holds." if not broken else "Expectations that do not hold:"
-    rules = [f"Health rules that held in the RL stage: format alone {_rules(found.format)}; stopped early {_rules(found.early)}; "
+    rules = [f"Health rules that held in the RL stage: format alone {_rules(found.format)}; "
              f"truncation {_rules([found.truncated])}.",
              f"No worked traces: {found.untaught.verdict}; the {found.untaught.gate} gate: {found.untaught.reason}."]  # fmt: skip
     return "\n".join(
@@ -181,13 +181,12 @@ def section(found: Found, command: str, machine: str) -> str:
 
 
 INTRO = """\
-Each control differs from recipes/chain.yaml in one thing, named in its file. 400 test problems, 4 samples each at T = 1; means
-over {seeds} seeds with a t interval over seeds. Expected, and checked by `tests/smoke/test_controls.py`
-(all but the random reward for seed 0 alone): under a random reward
-the interval of the gain contains 0 and no gain is a quarter of the true reward's; format alone raises the format by 30 points
-and the interval of the pass rate contains 0 in each run; stopping imitation early makes completions longer and the verdict
-`not shown`; without worked traces the support gate refuses; a limit below what an answer takes is named by
-rule H3."""
+Each control differs from recipes/chain.yaml in what its opening comment names. 400 test problems, 4 samples each at T = 1; means
+over {seeds} seeds with a t interval over seeds. Expected: under a random reward the interval of the gain contains 0 and no gain
+is a quarter of the true reward's; format alone raises the format by 30 points and the interval of the pass rate contains 0 in each
+run; imitation stopped early makes completions more than twice as long and the verdict `not shown`; without worked traces the
+support gate refuses; a limit below what an answer takes is named by rule H3. `tests/smoke/test_controls.py` checks the random
+reward for these five seeds, the others for seed 0."""
 
 
 def _change(runs: Sequence[Arm], name: str, show: Any) -> str:

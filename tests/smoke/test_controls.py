@@ -62,7 +62,7 @@ def stages(recipe: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("control", "other"),
     [
-        ("random-reward", {"rl", "rl_random"}), ("no-worked-traces", {"sft"}), ("stopped-early", {"worked", "rl"}),
+        ("random-reward", {"rl", "rl_random"}), ("no-worked-traces", {"sft"}), ("stopped-early", {"direct", "worked"}),
         ("truncation", {"rl"}), ("format-only", {"sft", "rl", "eval"}),
     ],
 )  # fmt: skip
