@@ -181,12 +181,12 @@ def section(found: Found, command: str, machine: str) -> str:
 
 
 INTRO = """\
-Each control differs from recipes/chain.yaml in what its opening comment names. 400 test problems, 4 samples each at T = 1; means
-over {seeds} seeds with a t interval over seeds. Expected: under a random reward the interval of the gain contains 0 and no gain
-is a quarter of the true reward's; format alone raises the format by 30 points and the interval of the pass rate contains 0 in each
-run; imitation stopped early makes completions more than twice as long and the verdict `not shown`; without worked traces the
-support gate refuses; a limit below what an answer takes is named by rule H3. `tests/smoke/test_controls.py` checks the random
-reward for these five seeds, the others for seed 0."""
+Each control differs from recipes/chain.yaml in what its opening comment names. 400 test problems, 4 samples each at T = 1;
+means over {seeds} seeds with a t interval over seeds. Expected: under a random reward the interval of the gain contains 0 and
+no gain is a quarter of the true reward's; format alone raises the format by 30 points and the interval of the pass rate
+contains 0 in each run; imitation stopped early makes completions more than twice as long and the verdict `not shown`; without
+worked traces the support gate refuses; a limit below what an answer takes is named by rule H3. `tests/smoke/test_controls.py`
+checks the random reward for these five seeds, the others for seed 0."""
 
 
 def _change(runs: Sequence[Arm], name: str, show: Any) -> str:
