@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -230,14 +230,13 @@ def evaluate(
 ) -> EvalResult:
     """Sample and grade a model folder (or hub id) on tasks: k samples a problem at T = 1, one greedy completion.
 
-    columns: ways to ask (`evaluate/columns.py`). shots: worked examples of the column few_shot, by default 4.
+    columns: ways to ask (`evaluate/grid/columns.py`). shots: worked examples of the column few_shot, by default 4.
     """
     from earnest.evaluate.grid import asking as grid
     from earnest.stages.machine import machine
 
     if shots is not None and "few_shot" not in columns:
-        raise ConfigError("shots has no effect", where="--shots", why="no column shows examples",
-                          remedy="--column few_shot")  # fmt: skip
+        raise ConfigError("shots has no effect: no column shows examples", where="--shots", remedy="--column few_shot")
     tasks = [task] if isinstance(task, str | Mapping) else task
     plan = grid.Plan(
         model=model, tasks=tuple(build("task", each) for each in tasks), columns=tuple(columns),
@@ -248,10 +247,9 @@ def evaluate(
     policy = build("model", {"name": "hf", "path": model}).open(
         machine("auto", "auto", None), seed=derive(seed, "model")
     )
+    strategy = build("strategy", "plain")
     with build("engine", "torch").open(policy) as engine:
-        return grid.evaluate(
-            plan, policy, engine, build("strategy", "plain"), runs=Path("runs"), out=out, echo=echo
-        )  # fmt: skip
+        return grid.evaluate(plan, policy, engine, strategy, runs=Path("runs"), out=out, echo=echo)
 
 
 def _trackers(recipe: Recipe) -> list[Tracker]:
@@ -281,7 +279,7 @@ def _write_header(folder: RunDir, loaded: LoadedRecipe, allow: Sequence[str], co
     write_json(folder.path / "config" / "resolved.json", resolved(recipe))
     write_json(folder.path / "config" / "provenance.json", dict(loaded.provenance))
     shared = (recipe.model, recipe.task, recipe.prompt, recipe.engine, recipe.strategy)
-    for component in (*shared, *recipe.stages, *recipe.track):
+    for component in (*shared, *recipe.gates, *recipe.stages, *recipe.track):
         _copy_user_code(folder, component)
     if recipe.verifier is not None:
         _copy_user_code(folder, recipe.verifier)
@@ -334,26 +332,32 @@ def _spent(folder: RunDir) -> float:
 def _result(folder: RunDir, recipe: Recipe, status: str, allow: frozenset[str]) -> RunResult:
     from earnest.evaluate.report.write import write_report
 
-    _ask_about_the_claim(folder, recipe, allow)
+    unproven = _ask_about_the_claim(folder, recipe, allow)
     page = write_report(folder.path)
     report = read_json(page.with_name("report.json"))
     verdict = report["verdict"]
     folder.update(verdict=verdict)
     worse = verdict == "regressed" and "claim" not in allow
-    failed = status == "refused" or worse or verdict == "no signal"
+    failed = status == "refused" or worse or unproven or verdict == "no signal"
     return RunResult(folder.path, status, verdict, report["verdict_sentence"], page, 3 if failed else 0)
 
 
-def _ask_about_the_claim(folder: RunDir, recipe: Recipe, allow: frozenset[str]) -> None:
-    """Show the deciding comparison to the recipe's gates. What they say is kept; what is printed is the verdict's sentence."""
+def _ask_about_the_claim(folder: RunDir, recipe: Recipe, allow: frozenset[str]) -> bool:
+    """Show the deciding comparison to the recipe's gates, and keep what they say; what is printed is the verdict's sentence.
+
+    True if one of them refused and was not allowed.
+    """
     from earnest.evaluate.report.build import build_report
     from earnest.gates.asking import ask
     from earnest.gates.base import Paired, looking_at
 
-    found = build_report(folder.path).paired
-    if found is not None:
-        with suppress(GateRefused):
-            ask(looking_at(recipe.gates, Paired), found, folder, allow, lambda line: None)
+    found, refused = build_report(folder.path).paired, False
+    for gate in looking_at(recipe.gates, Paired) if found is not None else []:
+        try:
+            ask([gate], found, folder, allow, lambda line: None)
+        except GateRefused:
+            refused = True
+    return refused
 
 
 @contextmanager

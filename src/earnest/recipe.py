@@ -1,7 +1,7 @@
 """A recipe: one YAML file, read into components, with a note of where every value came from.
 
 Precedence: defaults < recipe < command line. Overrides merge into the raw mappings before anything is validated, so an
-override may reach inside a plug-in (`rl.algorithm.clip_high=0.28`). An error names file, line and key.
+override may reach inside a plug-in that the recipe names (`model.width=128`). An error names file, line and key.
 """
 
 from __future__ import annotations

@@ -153,8 +153,8 @@ FAILED = Samples(
     permuted=[[make_rollout(0, 0, float("nan"), 1).verdict] * 2] * 5,
 )
 CHAIN = build("task", "chain")
-FORM = Form(CHAIN, build("prompt", "chat"), build("verifier", "number"))
-OTHER_VERIFIER = Form(CHAIN, build("prompt", "chat"), build("verifier", "string"))
+FORM = Form(CHAIN, "train", build("prompt", "chat"), build("verifier", "number"))
+OTHER_VERIFIER = Form(CHAIN, "train", build("prompt", "chat"), build("verifier", "string"))
 TEST = Source(name="test", problems=CHAIN.problems("test"), templated=True)
 QUIET = {"step": 1.0, "update/taken": 1.0, "grad_norm": 0.5}
 EVIDENCE: dict[type, dict[str, object]] = {

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from earnest import api
 from earnest.component import BuildContext, build
-from earnest.errors import ConfigError
+from earnest.errors import ConfigError, DataError
 from earnest.gates.base import Form, GateResult, Grading, Paired, Questions, Rendering, Source, Steps
 from earnest.gates.claim import Claim
 from earnest.gates.data import Data
@@ -23,7 +23,7 @@ from earnest.gates.verifier import Verifier as VerifierGate
 from earnest.models.tiny import CHAT_TEMPLATE, byte_tokenizer
 from earnest.prompts.chat import Chat
 from earnest.prompts.plain import Plain
-from earnest.types import Item, Message, Problem, Status, Verdict
+from earnest.types import Item, Message, Problem, Solution, Split, Status, Verdict
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.number import Number
 
@@ -41,7 +41,7 @@ def tokenizer_with(template: str, bos: str | None = None) -> PreTrainedTokenizer
 
 
 def rendered(template: str, prompt: Chat | Plain | None = None, bos: str | None = None) -> GateResult:
-    form = Form(CHAIN, prompt or Chat(), Number())
+    form = Form(CHAIN, "train", prompt or Chat(), Number())
     return Template(problems=8).check(Rendering((form,), tokenizer_with(template, bos)))
 
 
@@ -78,6 +78,35 @@ def test_a_template_without_generation_marks() -> None:
     assert result.outcome == "warned" and "no {% generation %} marks" in result.reason
 
 
+def test_a_gold_that_cannot_be_read_is_the_verifier_gates_question() -> None:
+    class SomeUnreadable(type(CHAIN)):  # type: ignore[misc]
+        def problems(self, split: Split) -> list[Problem]:
+            return [replace(p, answer="n/a") if i == 0 else p for i, p in enumerate(super().problems("test"))][:20]
+
+    form = Form(SomeUnreadable(), "test", Chat(), Number())
+    assert Template().check(Rendering((form,), byte_tokenizer(256))).outcome == "passed"
+
+
+def test_a_tokenizer_whose_unknown_token_is_its_end_token() -> None:
+    tokenizer = tokenizer_with(CHAT_TEMPLATE.replace("{{- message['content'] -}}", "{{ message['content'] }}"))
+    tokenizer.unk_token = tokenizer.eos_token
+    two = replace(
+        CHAIN.problems("test")[0], prompt=(Message("user", "1+1="), Message("assistant", "2"), Message("user", "3+4="))
+    )
+
+    class Turns(type(CHAIN)):  # type: ignore[misc]
+        def problems(self, split: Split) -> list[Problem]:
+            return [replace(two, answer=None)]
+
+        def gold(self, problem: Problem) -> Solution:
+            return Solution("3+4=7;", "7")
+
+    assert (
+        "does not know"
+        not in Template().check(Rendering((Form(Turns(), "train", Chat(), Number()),), tokenizer)).reason
+    )
+
+
 def test_two_beginnings_of_sequence() -> None:
     once = "{{ bos_token }}" + CHAT_TEMPLATE
     assert rendered(once, bos="<s>").outcome == "passed"
@@ -96,7 +125,7 @@ def test_marks_that_a_tokenizer_does_not_keep() -> None:
     tokenizer = byte_tokenizer(256)
     tokenizer.backend_tokenizer.normalizer = normalizers.Replace("</reason>", "")
     prompt = Plain(think=True, open_mark="<reason>", close_mark="</reason>")
-    result = Template(problems=4).check(Rendering((Form(CHAIN, prompt, Number()),), tokenizer))
+    result = Template(problems=4).check(Rendering((Form(CHAIN, "train", prompt, Number()),), tokenizer))
     assert result.outcome == "refused" and "the thought is not read back as it was written (4 of 4" in result.reason
 
 
@@ -139,7 +168,7 @@ class Blind(Verifier):
 
 
 def graded(verifier: Verifier) -> GateResult:
-    return VerifierGate(problems=100, attacked=3).check(Grading((Form(CHAIN, Chat(), verifier),)))
+    return VerifierGate(problems=100, attacked=3).check(Grading((Form(CHAIN, "train", Chat(), verifier),)))
 
 
 def test_a_strict_verifier_passes_with_its_counts() -> None:
@@ -164,7 +193,7 @@ def test_golds_that_cannot_be_read_are_counted_and_refused() -> None:
     result = graded(Blind())
     assert result.outcome == "refused" and "unreadable" in result.reason
     assert 0 < result.numbers["golds_not_paid"] < 30  # type: ignore[operator]
-    assert VerifierGate(gold_floor=0.5).check(Grading((Form(CHAIN, Chat(), Blind()),))).outcome == "warned"
+    assert VerifierGate(gold_floor=0.5).check(Grading((Form(CHAIN, "train", Chat(), Blind()),))).outcome == "warned"
 
 
 # ------------------------------------------------------------------------------------------------ data
@@ -226,6 +255,20 @@ def test_a_leak_into_dev_warns_because_no_claim_rests_on_it() -> None:
     assert result.outcome == "warned" and "1 as they stand" in result.reason
 
 
+def test_many_questions_of_one_template_take_no_longer_than_others() -> None:
+    """All twins of each other: found by their mask, not by comparing every pair."""
+    import time
+
+    many = [
+        f"Ann has {i} apples and buys {3 * i} more at the market of the town. How many has she now?"
+        for i in range(3000)
+    ]
+    begun = time.process_time()
+    result = measured(many[:1500], many[1500:])
+    assert result.outcome == "refused" and "1500 as near twins" in result.reason
+    assert time.process_time() - begun < 20  # every pair: more than a minute
+
+
 def test_messages_are_compared_by_what_they_say() -> None:
     chat = Problem(id="1", task="t", prompt=(Message("user", TEST[0]),), answer="1")
     held = Source(name="eval", problems=[chat], templated=False)
@@ -243,6 +286,7 @@ def rows(count: int, **values: float | None) -> list[dict[str, float | None]]:
     ("values", "told"),
     [
         ({"update/taken": 0.0, "groups/all_right": 0.0}, "no group carried a signal"),
+        ({"update/taken": 0.0, "update/live": 1.0, "groups/all_right": 0.0}, "such steps are skipped here"),
         ({"update/taken": 0.0, "grad_norm": None}, "no gradient was finite"),
         ({"update/taken": 0.0, "grad_norm": math.nan}, "no gradient was finite"),
         ({"grad_norm": 0.0}, "every gradient was exactly zero"),
@@ -258,6 +302,11 @@ def test_a_worthless_stage_is_stopped_once_it_has_been_so_for_long_enough(
     result = gate.check(Steps("rl", rows(5) + rows(20, **values)))
     assert result.outcome == "refused" and told in result.reason and result.remedy
     assert gate.check(Steps("rl", rows(19, **values) + rows(1))).outcome == "passed"
+
+
+def test_steps_without_an_update_for_different_reasons_are_worthless_too() -> None:
+    mixed = rows(19, **{"update/taken": 0.0, "grad_norm": math.nan}) + rows(1, **{"update/taken": 0.0})
+    assert "no gradient was finite" in Learning(patience=20).check(Steps("rl", mixed)).reason
 
 
 def test_a_solved_task_and_a_few_cut_answers_are_not_worthless() -> None:
@@ -326,6 +375,54 @@ def test_a_leak_that_is_allowed_by_name_stands_in_the_report(tmp_path: Path) -> 
         "learning": "passed",
         "claim": "warned",
     }
+
+
+STRICT = """
+from earnest.gates.base import Gate, Paired
+
+class Strict(Gate):
+    \"\"\"Wants more.\"\"\"
+    looks_at = Paired
+
+    def check(self, evidence):
+        return self.result(evidence.stage, "refused", "too little", "more")
+"""
+
+
+def test_a_gate_of_ones_own_may_refuse_the_end_and_the_others_are_asked_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "strict.py").write_text(STRICT)
+    own = RECIPE.replace("stages:", "gates: [strict.py:Strict, claim]\nstages:")
+    result = run(tmp_path, TRAIN, recipe=own)
+    assert (result.exit_code, result.status) == (3, "done")
+    report = json.loads((result.run_dir / "report" / "report.json").read_text())
+    assert {g["gate"] for g in report["gates"]} == {"strict.py:Strict", "claim", "learning"}
+    assert [f.name for f in (result.run_dir / "code").glob("*/*")] == ["strict.py"]
+    assert run(tmp_path, TRAIN, "strict.py:Strict", recipe=own).exit_code == 0
+
+
+def test_allowing_one_gate_does_not_train_again_what_it_has_no_part_in(tmp_path: Path) -> None:
+    first = run(tmp_path, TRAIN)
+    second = run(tmp_path, TRAIN, "data")
+    note = json.loads((second.run_dir / "sft" / "stage.json").read_text())
+    assert note["cached_from"] == first.run_dir.name
+
+
+def test_an_empty_split_that_a_stage_reads_is_told_before_anything_is_spent(tmp_path: Path) -> None:
+    (tmp_path / "few.jsonl").write_text("".join(json.dumps({"prompt": q, "answer": "1"}) + "\n" for q in TRAIN[:2]))
+    few = RECIPE.replace(
+        "{name: jsonl, path: dev.jsonl, dev: own_test.jsonl, test: test.jsonl}", "{name: jsonl, path: few.jsonl}"
+    )
+    with pytest.raises(DataError, match="the test split is empty"):
+        run(tmp_path, TRAIN, recipe=few)
+    assert not list((tmp_path / "runs").glob("gated-*"))
+
+
+def test_an_evaluation_on_dev_claims_nothing(tmp_path: Path) -> None:
+    dev = RECIPE.replace("problems: 3, k: 2", "split: dev, problems: 3, k: 2")
+    result = run(tmp_path, TRAIN, recipe=dev)
+    assert result.verdict == "not shown" and "the evaluation is on dev problems" in result.sentence
+    report = json.loads((result.run_dir / "report" / "report.json").read_text())
+    assert "claim" not in {g["gate"] for g in report["gates"]}
 
 
 def test_a_gate_where_it_is_never_asked_is_refused(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def _torch() -> tuple[Device, int]:
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        advice = "bfloat16 (the default)" if bf16 else "this GPU has no bfloat16: set `precision: float32`"
+        advice = "float32 (the default)"
+        advice += "; `precision: bfloat16` halves memory, but small updates are rounded away" if bf16 else ""
         memory = round(properties.total_memory / GIB, 1)
         count = torch.cuda.device_count()
         name = properties.name + (f", 1 of {count} (one is used)" if count > 1 else "")

@@ -47,7 +47,7 @@ def evaluate(
     seed
         Of the sampling, and of the choice of examples.
     split
-        Which problems. Looks at the test split are counted and reported.
+        Which problems. Every look at them is counted, in ./runs/looks.jsonl, and printed.
     shots
         Worked examples of few_shot, by default 4.
     out

@@ -78,6 +78,8 @@ def type_text(annotation: Any) -> str:
             if issubclass(annotation, Component) and hasattr(annotation, "kind")
             else annotation.__name__
         )
+    if hasattr(annotation, "__metadata__"):
+        return type_text(annotation.__origin__)
     origin, arguments = getattr(annotation, "__origin__", None), getattr(annotation, "__args__", ())
     if not arguments:
         return re.sub(r"[\w.]+\.", "", str(annotation))

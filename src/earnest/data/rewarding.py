@@ -44,7 +44,8 @@ def ask(term: Reward, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
         scores = term.score(rollouts, seed)
     except Exception:
         scores = [_alone(term, rollout, seed) for rollout in rollouts]
-    assert len(scores) == len(rollouts), f"{type(term).__name__} gave {len(scores)} scores for {len(rollouts)} rollouts"
+    if len(scores) != len(rollouts):
+        scores = [Failed(f"{len(scores)} scores for {len(rollouts)} rollouts")] * len(rollouts)
     return [_checked(score) for score in scores]
 
 
@@ -56,9 +57,9 @@ def _alone(term: Reward, rollout: Rollout, seed: int) -> Score:
 
 
 def _checked(score: Score) -> Score:
-    if isinstance(score, float) and not math.isfinite(score):
-        return Failed(f"the score is {score}")
-    return score
+    if score is None or isinstance(score, Failed):
+        return score
+    return float(score) if math.isfinite(score) else Failed(f"the score is {score}")
 
 
 def _rewarded(rollout: Rollout, terms: Sequence[Weighted], scores: Sequence[Score]) -> Rollout:

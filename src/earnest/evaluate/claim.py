@@ -176,8 +176,8 @@ def _nothing_to_claim(run: Run, evaluation: EvalRun | None, rows: Sequence[Compa
         return f"Nothing was evaluated: the run's status is {status}, that of {final.id} {final.status}."
     if not evaluation.protocol.get("verifier"):
         return "No verifiable claim: this run has no verifier, so no pass rate says that anything was learned."
-    if evaluation.split == "train":
-        return "No held-out claim: the evaluation is on training problems."
+    if evaluation.split != "test":
+        return f"No held-out claim: the evaluation is on {evaluation.split} problems, which training or its choices have seen."
     claim = _deciding(rows)
     if claim is None:
         return f"{final.id} and the model it began from were not both evaluated: the run is {status}."

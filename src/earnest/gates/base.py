@@ -15,7 +15,7 @@ from earnest.component import Component
 from earnest.functional.stats import Interval
 from earnest.prompts.base import Prompt
 from earnest.tasks.base import Task
-from earnest.types import Group, Json, Problem, Verdict
+from earnest.types import Group, Json, Problem, Split, Verdict
 from earnest.verifiers.base import Verifier
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A task in the form in which a run puts it to the model, and who grades it."""
+    """A split of a task in the form in which a run puts it to the model, and who grades it."""
 
     task: Task
+    split: Split
     prompt: Prompt
     verifier: Verifier
 

@@ -43,24 +43,25 @@ def overlap(held_out: Source, trained: Source, look_at: int) -> Overlap:
     """Measure it on at most `look_at` problems of each side, drawn over the whole of it."""
     asked, known = subset(held_out.problems, look_at), subset(trained.problems, look_at)
     questions = {normalised(p.question): p for p in known}
-    grams = {gram: p for p in known for gram in _ngrams(_all_text(p))}
-    pairs: dict[int, Problem] = {}
-    verbatim = ngrams = 0
+    wanted: dict[int, list[int]] = {}  # n-gram -> places of the questions that have it; training texts may be long
     for place, problem in enumerate(asked):
-        same = questions.get(normalised(problem.question))
-        shared = next((grams[gram] for gram in _ngrams(problem.question) if gram in grams), None)
-        verbatim += same is not None
-        ngrams += shared is not None
-        if (other := same or shared) is not None:
-            pairs[place] = other
+        for gram in _ngrams(problem.question):
+            wanted.setdefault(gram, []).append(place)
+    shared: dict[int, Problem] = {}
+    for problem in known if wanted else ():
+        for gram in _ngrams(_all_text(problem)) & wanted.keys():
+            for place in wanted[gram]:
+                shared.setdefault(place, problem)
+    same = {place: p for place, a in enumerate(asked) if (p := questions.get(normalised(a.question))) is not None}
+    pairs = {**shared, **same}
     near: int | None = None
     if not (held_out.templated or trained.templated):
         found = _twins(asked, known)
-        near = sum(1 for place in found if normalised(asked[place].question) not in questions)
+        near = sum(1 for place in found if place not in same)
         pairs = {**{place: known[other] for place, other in found.items()}, **pairs}
     first = next(((asked[i].question, pairs[i].question) for i in sorted(pairs)), None)
     return Overlap(
-        held_out.name, trained.name, len(asked), len(known), len(trained.problems), verbatim, near, ngrams, first
+        held_out.name, trained.name, len(asked), len(known), len(trained.problems), len(same), near, len(shared), first
     )
 
 

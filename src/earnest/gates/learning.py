@@ -38,16 +38,22 @@ class Learning(Gate):
                     evidence.stage, "refused", f"steps {first:.0f} to {last:.0f}: {reason}", remedy,
                     {"steps": len(rows)},
                 )  # fmt: skip
-        return self.result(evidence.stage, "passed", f"the last {len(rows)} steps taught something")
+        return self.result(evidence.stage, "passed", f"nothing to say against the last {len(rows)} steps")
 
     def _faults(self, rows: Sequence[Mapping[str, float | None]]) -> Iterator[tuple[bool, str, str]]:
-        broken = [row for row in rows if "grad_norm" in row and not _is_number(row["grad_norm"])]
+        idle = all(row.get("update/taken") == 0 for row in rows)
+        broken = sum("grad_norm" in row and not _is_number(row["grad_norm"]) for row in rows)
+        live = any(row.get("update/live") for row in rows)
         yield (
-            all(row.get("update/taken") == 0 for row in rows) and len(broken) == len(rows),
+            idle and broken > len(rows) / 2,
             "no gradient was finite, so no update was made", "a smaller lr; look at the rollouts of these steps",
         )  # fmt: skip
         yield (
-            all(row.get("update/taken") == 0 for row in rows) and not broken and not _any_above(rows, "groups/all_right", 0.5),
+            idle and live and not broken,
+            "only a few groups carried a signal, and such steps are skipped here", "on_few_live: scale, or easier problems",
+        )  # fmt: skip
+        yield (
+            idle and not _any_above(rows, "groups/all_right", 0.5),
             "no group carried a signal, so no update was made",
             "easier problems, more supervised fine-tuning before, or a larger group",
         )  # fmt: skip

@@ -86,7 +86,7 @@ class Verifier(Gate):
     looks_at: ClassVar[type] = Grading
 
     problems: int = Field(100, gt=0)
-    """Problems of each task whose right and nearly right answers are graded."""
+    """Problems of each split of each task whose right and nearly right answers are graded."""
     attacked: int = Field(10, gt=0)
     """Of these, problems on which the whole list of attacks is tried."""
     gold_floor: float = Field(0.98, ge=0, le=1)
@@ -126,7 +126,7 @@ class Verifier(Gate):
         return self.result(RUN, "passed", told, "", numbers)
 
     def _tried(self, form: Form) -> Tally:
-        shown = trials(form.task, subset(form.task.problems("train"), self.problems), self.attacked)
+        shown = trials(form.task, subset(form.task.problems(form.split), self.problems), self.attacked)
         return tally(shown, judge(form.verifier, [trial.attack.item for trial in shown]))
 
 

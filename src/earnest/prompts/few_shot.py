@@ -1,6 +1,6 @@
 """Worked examples before the question: what a model can do that is only shown how.
 
-The examples are data, fixed when the prompt is made (`evaluate/columns.py` draws them from a task's train split), so that
+The examples are data, fixed when the prompt is made (`evaluate/grid/columns.py` draws them from a task's train split), so that
 the prompt stays stateless and its settings say everything. With a chat prompt they are turns of the conversation; with any
 other they stand in one text as "Question: … / Answer: …", an answer is one line, and the line's end is where a completion
 stops: a base model would go on with a question of its own. Thoughts are shown as plain text before the answer, never in

@@ -28,7 +28,7 @@ def gathered(stages: Sequence[Stage], gates: Iterable[Component], model: Model, 
     if forms and looking_at(gates, Rendering):
         yield Rendering(tuple(forms), model.open_tokenizer())
     if forms and looking_at(gates, Grading):
-        yield Grading(tuple({(form.task, form.verifier): form for form in forms}.values()))
+        yield Grading(tuple({(form.task, form.split, form.verifier): form for form in forms}.values()))
     if looking_at(gates, Questions):
         yield Questions(
             trained=_sources((stage, reading) for stage, reading in read if reading.trains),
@@ -56,7 +56,7 @@ def check_gates(gates: Iterable[Component], shown: tuple[type, ...], where: str)
 
 
 def _form(reading: Reading, own: Form) -> Form:
-    return Form(reading.task, reading.prompt or own.prompt, reading.verifier or own.verifier)
+    return Form(reading.task, reading.split, reading.prompt or own.prompt, reading.verifier or own.verifier)
 
 
 def _sources(read: Iterable[tuple[Stage, Reading]]) -> tuple[Source, ...]:

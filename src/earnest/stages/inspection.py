@@ -119,7 +119,7 @@ def inspect(recipe: Recipe) -> Inspection:
     sources = tuple(
         _summary(", ".join(dict.fromkeys(ids)), task, prompt, tokenizer) for (task, prompt), ids in read.items()
     )
-    gates = tuple(build("gate", name) for name in ("template", "data"))
+    gates = recipe.gates
     evidence = [e for e in gathered(stages, gates, model, own) if isinstance(e, Rendering | Questions)]
     return Inspection(sources, tuple(gate.check(e) for e in evidence for gate in looking_at(gates, type(e))))
 
@@ -216,7 +216,7 @@ def _own(recipe: Recipe) -> Form:
     assert isinstance(task, Task) and isinstance(prompt, Prompt)
     verifier = recipe.verifier or build("verifier", task.verifier_name)
     assert isinstance(verifier, Verifier)
-    return Form(task, prompt, verifier)
+    return Form(task, "train", prompt, verifier)
 
 
 def _model(recipe: Recipe) -> Model:

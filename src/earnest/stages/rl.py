@@ -49,7 +49,8 @@ class Rl(TrainingStage):
     requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
 
     algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=_default_algorithm)
-    """By default GRPO with population std, token mean and clip-higher, without KL."""
+    """By default `{name: grpo, aggregation: token, clip_high: 0.28, beta: 0}`. One that is named starts from its own defaults:
+    `algorithm: grpo` alone has a KL of 0.04."""
     task: Annotated[Task, plug("task")] | None = None
     """Where problems come from, if not from the recipe's task."""
     prompts_per_step: int = Field(16, gt=0)

@@ -71,7 +71,7 @@ class Road:
         self.verifier = _expect(Verifier, recipe.verifier or build("verifier", self.task.verifier_name))
         check_plan(self.stages, self.engine)
         self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
-        self.own = Form(self.task, self.prompt, self.verifier)
+        self.own = Form(self.task, "train", self.prompt, self.verifier)
         self.held_out = held_out_questions(self.stages, self.own)
         self.travelled = Travelled()
 
@@ -196,7 +196,7 @@ class Road:
             "start": artefact.digest if artefact is not None else BASE,
             "needs": [before[name] for name in stage.needs()],
             "all": dict(before) if stage.reads_all else None,
-            "allow": sorted(self.allow) if any(isinstance(part, Gate) for part in parts(stage)) else [],
+            "allow": sorted(self.allow & {part.name for part in parts(stage) if isinstance(part, Gate)}),
             "files": {str(f): digest(f.read_bytes()) for c in [*shared, stage] for f in _files_of(c)},
             "package": [_source_digest(), torch.__version__, version("transformers")],
         }
@@ -228,6 +228,9 @@ def check(recipe: Recipe) -> None:
         for part in parts(component):
             if isinstance(part, Task):
                 part.notices()
+    for stage in stages:
+        for reading in stage.reads(_expect(Task, recipe.task)):
+            reading.task.problems(reading.split)
 
 
 def manifest(recipe: Recipe) -> Json:

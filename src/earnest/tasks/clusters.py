@@ -52,19 +52,24 @@ def clusters(texts: Sequence[str], threshold: float = THRESHOLD) -> list[str]:
 
 def twins(asked: Sequence[str], known: Sequence[str], threshold: float = THRESHOLD) -> dict[int, int]:
     """For every text of `asked` that has a near twin in `known`: its place -> the place of the first such twin."""
-    shingled = [shingles(masked(text)) for text in known]
+    first: dict[str, int] = {}  # equal masks are twins, and enter the buckets once
+    for place, text in enumerate(known):
+        first.setdefault(masked(text), place)
+    shingled = {place: shingles(mask) for mask, place in first.items()}
     buckets: dict[tuple[int, bytes], list[int]] = {}
-    for place, items in enumerate(shingled):
+    for place, items in shingled.items():
         for band in enumerate(_bands(items)):
             buckets.setdefault(band, []).append(place)
-    found: dict[int, int] = {}
-    for place, text in enumerate(asked):
-        items = shingles(masked(text))
+    found: dict[str, int | None] = {}
+    for mask in map(masked, asked):
+        if mask in found:
+            continue
+        items = shingles(mask)
         candidates = {other for band in enumerate(_bands(items)) for other in buckets.get(band, ())}
         close = [other for other in candidates if jaccard(items, shingled[other]) >= threshold]
-        if close:
-            found[place] = min(close)
-    return found
+        found[mask] = first[mask] if mask in first else min(close, default=None)
+    twin_of = ((place, found[masked(text)]) for place, text in enumerate(asked))
+    return {place: twin for place, twin in twin_of if twin is not None}
 
 
 def shingles(mask: str) -> frozenset[int]:

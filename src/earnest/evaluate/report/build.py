@@ -77,7 +77,7 @@ class Report:
     @property
     def paired(self) -> Paired | None:
         """What the claim gate looks at; None where nothing can be claimed."""
-        if self.main is None or self.verdict == "no signal":
+        if self.main is None or self.main.run.split != "test" or self.verdict == "no signal":
             return None
         return paired(self.main.run, self.main.compared)
 
