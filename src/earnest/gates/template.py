@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _OPENS_A_THOUGHT = re.compile(r"<[^<>\s/]*(?:think|thought|reason|scratchpad)[^<>\s]*>\s*$", re.IGNORECASE)
+_GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
 _PROBE = Solution("Sentinel1thought", "Sentinel2answer")
 _NO_MARKS = (
     "the chat template has no {% generation %} marks: a trainer that takes its loss mask from them would train on nothing. "
@@ -90,7 +91,7 @@ class Template(Gate):
         if counts.opened:
             told += f"; the prompt opens the thought itself in {counts.opened}"
         if doubts:
-            remedy = "a template with both, if the model is to be trained further or served elsewhere"
+            remedy = "a template that keeps thoughts and marks what is generated, if the model is to be trained further elsewhere"
             return self.result(RUN, "warned", "; ".join([told, *doubts]), remedy, numbers)
         return self.result(RUN, "passed", told, "", numbers)
 
@@ -169,7 +170,8 @@ def _doubts(prompt: Chat, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
     ]
     if not any(_PROBE.thought in str(_applied(turn, tokenizer, tokenize=False)) for turn in turns):
         yield _DROPS
-    marked = _applied(turns[0], tokenizer, tokenize=True)
+    has_marks = _GENERATION.search(str(tokenizer.chat_template)) is not None
+    marked = _applied(turns[0], tokenizer, tokenize=True) if has_marks else None
     if not (isinstance(marked, Mapping) and any(marked.get("assistant_masks") or ())):
         yield _NO_MARKS
 
