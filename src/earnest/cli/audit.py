@@ -21,13 +21,15 @@ def audit(verifier: str, /, *, task: str | None = None, problems: int = 100, jso
     verifier
         One of `earnest list verifier`, or FILE.py:NAME of a class or a function.
     task
-        One of `earnest list task`, or FILE.py:CLASS: tried on its problems; by default on a few golds of common kinds.
+        One of `earnest list task`, FILE.py:CLASS, or {name: jsonl, path: …}: tried on its problems; by default on a few golds of
+        common kinds.
     problems
         Problems of the task, at most.
     """
     from earnest import api
 
-    found = api.audit(verifier, task=task, problems=problems)
+    tried_on = None if task is None else say.plugin(task, "--task")
+    found = api.audit(say.plugin(verifier, "verifier"), task=tried_on, problems=problems)
     if json:
         say.result(found.to_json())
     else:

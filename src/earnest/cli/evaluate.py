@@ -31,7 +31,7 @@ def evaluate(
     model
         A Hugging Face folder (RUN/STAGE/model is one) or a hub id.
     task
-        One of `earnest list task`, or FILE.py:CLASS. May be repeated.
+        One of `earnest list task`, FILE.py:CLASS, or {name: jsonl, path: …}. May be repeated.
     column
         A way to ask; may be repeated, and the others are compared with the first. trained: --prompt as it is (the
         default). direct: the answer alone. zero_shot: asked to think step by step. few_shot: worked examples of the
@@ -57,8 +57,9 @@ def evaluate(
     from earnest.evaluate.grid.text import lines
 
     result = api.evaluate(
-        model, task=task, columns=column or ["trained"], prompt=prompt, k=k, limit=limit, max_tokens=max_tokens,
-        seed=seed, split=split, shots=shots, out=out, echo=say.progress(json),
+        model, task=[say.plugin(each, "--task") for each in task], columns=column or ["trained"],
+        prompt=say.plugin(prompt, "--prompt"), k=k, limit=limit, max_tokens=max_tokens, seed=seed, split=split,
+        shots=shots, out=out, echo=say.progress(json),
     )  # fmt: skip
     if json:
         say.result(result.to_json())

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 from cyclopts import Parameter
 
-from earnest.errors import EarnestError
+from earnest.errors import ConfigError, EarnestError
 from earnest.evaluate.text import visible
 from earnest.types import Json
 
@@ -35,6 +35,22 @@ class Terminal(Protocol):
     def echo(self, text: str, /) -> None: ...
 
     def watch(self, run: Path, /) -> AbstractContextManager[None]: ...
+
+
+def plugin(text: str, option: str) -> str | dict[str, Any]:
+    """What names a plug-in on the command line: a name, FILE:CLASS, or `{name: jsonl, path: rows.jsonl}`.
+
+    Raises ConfigError for what is neither a word nor a mapping.
+    """
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{option} is not YAML", where=text, why=str(error)) from None
+    if isinstance(value, str | dict):
+        return value
+    raise ConfigError(f"{option} names no plug-in", where=text, remedy="a name, FILE:CLASS, or {name: …, setting: …}")
 
 
 def lines(rows: Iterable[str]) -> None:

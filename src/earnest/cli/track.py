@@ -26,15 +26,8 @@ def track(
     to
         A tracker, as in wandb or {name: trackio, project: x}. Repeatable. Default: those of the recipe.
     """
-    import yaml
-
     from earnest import api
-    from earnest.errors import ConfigError
 
-    try:
-        specs = [yaml.safe_load(text) for text in to]
-    except yaml.YAMLError as error:
-        raise ConfigError("--to is not YAML", where=" ".join(to), why=str(error)) from None
-    sent = api.track(run, to=specs, echo=say.progress(json))
+    sent = api.track(run, to=[say.plugin(text, "--to") for text in to], echo=say.progress(json))
     if json:
         say.result({"run_dir": str(run), "sent_to": list(sent)})
