@@ -144,3 +144,13 @@ def test_a_task_with_settings_is_written_as_in_a_recipe(here: Path, capsys: pyte
     assert "--task is not YAML" in capsys.readouterr().err
     assert outcome(["audit", "number", "--task", "7"]) == 2
     assert "--task names no plug-in" in capsys.readouterr().err
+
+
+def test_on_a_terminal_what_the_loss_is_on_is_in_colour(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earnest.cli.paging.in_colour", lambda: True)
+    file = rows(here / "rows.jsonl", 26, trace="eins\x1b[31m")
+    assert outcome(["data", "show", str(file), "-n", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "<think>\x1b[0m\x1b[32meins\\x1b[31m</think>" in out and "⟨U+001B⟩" not in out and "⟦" not in out

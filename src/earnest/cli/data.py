@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import App, Parameter
 
-from earnest.cli import say
+from earnest.cli import paging, say
 from earnest.errors import GateRefused
+from earnest.printable import one_line
 
 if TYPE_CHECKING:
     from earnest.stages.inspection import Example, Inspection, Lengths
@@ -80,9 +79,8 @@ def show(
     found = api.show_data(source, stage=stage, count=count, model=model, prompt=prompt)
     if json:
         return say.result({"examples": [asdict(example) for example in found]})
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    for example in found:
-        say.lines(_shown(example, colour))
+    colour = paging.in_colour()
+    paging.page(row for example in found for row in _shown(example, colour))
 
 
 def _checked(found: Inspection) -> list[str]:
@@ -118,5 +116,5 @@ def _shown(example: Example, colour: bool) -> list[str]:
             on = token.trained
         text += "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in token.text)
     text = dim + text + (end if on else plain)
-    head = f"── {example.stage}: {example.task}, {example.problem} · loss on {trained} of {len(example.tokens)} tokens"
+    head = f"── {example.stage}: {example.task}, {one_line(example.problem)} · loss on {trained} of {len(example.tokens)} tokens"
     return [head, text, ""]
