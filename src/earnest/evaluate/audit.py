@@ -79,9 +79,9 @@ class Audit:
 
 
 def audit(verifier: Verifier, task: Task | None, problems: int = 100) -> Audit:
-    """Try a verifier out on the train problems of a task, every attack on each of at most twenty of them."""
+    """Try a verifier out on the problems of a task's first split, every attack on each of at most twenty of them."""
     chosen = task or SomeGolds(golds=tuple(g for g in GOLDS if _grades(verifier, g)))
-    shown = trials(chosen, subset(chosen.problems("train"), problems), attacked=20)
+    shown = trials(chosen, subset(chosen.problems(chosen.splits[0]), problems), attacked=20)
     groups: dict[str, list[Trial]] = {}
     for trial in shown:
         groups.setdefault(trial.attack.name, []).append(trial)

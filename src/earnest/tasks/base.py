@@ -26,11 +26,16 @@ class Task(Component):
     def verifier_name(self) -> str:
         """The verifier that grades this task unless the recipe names another."""
 
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that it has. A published benchmark has `test` alone."""
+        return ("train", "dev", "test")
+
     @abstractmethod
     def problems(self, split: Split) -> Sequence[Problem]:
         """The problems of a split, always the same and in the same order. Indexing may generate lazily.
 
-        Raises DataError for a missing, malformed or empty source.
+        Raises DataError for a missing, malformed or empty source, and for a split that it does not have.
         """
 
     @abstractmethod
