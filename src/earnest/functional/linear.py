@@ -1,7 +1,7 @@
 """The product of a linear layer, by the faster of the two libraries that torch has for it.
 
-On x86 torch multiplies float32 matrices with MKL, which leaves AVX-512 unused on AMD's processors; oneDNN, which torch brings along
-and takes itself for bfloat16, uses it and needs less than half the time. Both compute in float32 and differ in rounding alone. Which
+On x86 torch multiplies float32 matrices with MKL, which leaves AVX-512 unused on AMD's processors; oneDNN, which torch comes
+with and takes itself for bfloat16, uses it and needs half the time. Both compute in float32 and differ in rounding alone. Which
 one is taken depends on the processor, torch and the sizes, never on a measurement: the same call gives the same bits in every
 process on one machine.
 """
@@ -18,12 +18,12 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 WORTH_ITS_COSTS = 2**22
-"""Multiplications of a product below which oneDNN's costs per call outweigh its speed."""
+"""Multiplications of a product up to which oneDNN's costs per call outweigh its speed."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b, as torch.nn.functional.linear: x (..., K), weight (N, K), bias (N,) or None -> (..., N)."""
-    small = x.numel() * len(weight) < WORTH_ITS_COSTS
+    small = x.numel() * len(weight) <= WORTH_ITS_COSTS
     if small or x.dtype != torch.float32 or x.device.type != "cpu" or weight.dtype != x.dtype or not onednn_is_faster():
         return functional.linear(x, weight, bias)
     if torch.is_grad_enabled():
@@ -49,7 +49,7 @@ def _agrees() -> bool:
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")  # noqa: SLF001
+    return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")
 
 
 class _Linear(torch.autograd.Function):

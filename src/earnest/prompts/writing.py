@@ -76,7 +76,9 @@ def lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[in
 
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
-    backend = tokenizer.backend_tokenizer  # itself: the call also works out offsets and masks, which takes longer than the ids
+    backend = (
+        tokenizer.backend_tokenizer
+    )  # itself: the call also works out offsets and masks, which takes longer than the ids
     backend.no_padding()
     backend.no_truncation()
     return [len(encoding) for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
