@@ -54,6 +54,19 @@ def test_what_is_frozen_and_what_does_not_lie_in_order() -> None:
         assert not linear(turned, weight).requires_grad
 
 
+@pytest.mark.parametrize("rows", [0, 1, 256, 257, 3328, 3391, 16384, 100_003])
+def test_blocks_cover_all_rows_once(rows: int) -> None:
+    blocks = list(module._blocks(rows, 64 * 256))
+    assert [row for block in blocks for row in range(rows)[block]] == list(range(rows)) and len(blocks) < 6
+
+
+def test_onednn_meets_few_sizes() -> None:
+    each = 64 * 256
+    sizes = {block.stop - block.start for rows in range(1024, 4096) for block in module._blocks(rows, each)}
+    big = [size for size in sizes if size * each > module.WORTH_ITS_COSTS]
+    assert 16 <= len(big) <= 32 and all(len(f"{size:b}".rstrip("0")) <= module.DIGITS for size in big)
+
+
 @pytest.mark.usefixtures("wanted")
 def test_the_same_bits_every_time() -> None:
     x, weight, bias = problem(600, 64, 256, bias=True)
@@ -76,7 +89,7 @@ def test_a_product_that_is_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch) ->
         raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_linear_pointwise'")
 
     for product in (wrong, missing):
-        monkeypatch.setattr(module, "_product", product)
+        monkeypatch.setattr(module, "_onednn", product)
         assert not module._agrees()
 
 

@@ -9,6 +9,7 @@ process on one machine.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ from torch.nn import functional
 
 WORTH_ITS_COSTS = 2**22
 """Multiplications of a product up to which oneDNN's costs per call outweigh its speed."""
+DIGITS = 4
+"""oneDNN keeps a program for every number of rows it meets; so it meets those alone that have so many binary digits, then
+zeros."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -43,13 +47,36 @@ def _agrees() -> bool:
     a, b = torch.arange(12.0).view(3, 4), torch.arange(20.0).view(5, 4)  # small whole numbers: exact in any order
     x, y = a.view(4, 3).T, b.view(4, 5).T  # and with columns that lie together, as the gradients ask for
     try:
-        return torch.equal(_product(a, b, torch.ones(5)), a @ b.T + 1) and torch.equal(_product(x, y, None), x @ y.T)
+        return torch.equal(_onednn(a, b, torch.ones(5)), a @ b.T + 1) and torch.equal(_onednn(x, y, None), x @ y.T)
     except (AttributeError, RuntimeError):  # not in this build of torch
         return False
 
 
+def _onednn(x_RK: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise.default(x_RK, weight, bias, "none", [], "")
+
+
+def _blocks(rows: int, multiplications: int) -> Iterator[slice]:
+    """All rows, of so many multiplications each: the longest blocks for oneDNN first, what is too little for it last."""
+    start = 0
+    while (rows - start) * multiplications > WORTH_ITS_COSTS:
+        unit = 1 << max(0, (rows - start).bit_length() - DIGITS)
+        size = (rows - start) // unit * unit
+        yield slice(start, start + size)
+        start += size
+    if start < rows:
+        yield slice(start, rows)
+
+
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")
+    x_RK = x.reshape(-1, x.shape[-1])
+    parts = [_of_block(x_RK[block], weight, bias) for block in _blocks(len(x_RK), weight.numel())]
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(*x.shape[:-1], len(weight))
+
+
+def _of_block(x_RK: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    big = x_RK.numel() * len(weight) > WORTH_ITS_COSTS
+    return (_onednn if big else functional.linear)(x_RK, weight, bias)
 
 
 class _Linear(torch.autograd.Function):
@@ -67,7 +94,7 @@ class _Linear(torch.autograd.Function):
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad
         grad_RN = grad.reshape(-1, grad.shape[-1])
         return (
-            _product(grad_RN, weight.T, None).view(x.shape) if wants_x else None,
+            _product(grad, weight.T, None) if wants_x else None,
             _of_weight(grad_RN, x.reshape(-1, x.shape[-1])) if wants_weight else None,
             grad_RN.sum(dim=0) if wants_bias else None,
         )
@@ -75,6 +102,8 @@ class _Linear(torch.autograd.Function):
 
 def _of_weight(grad_RN: Tensor, x_RK: Tensor) -> Tensor:
     """(N, K): the gradient of the weight. oneDNN is faster with the longer side as the columns of its product."""
-    if grad_RN.shape[1] <= x_RK.shape[1]:
-        return _product(grad_RN.T, x_RK.T, None)
-    return _product(x_RK.T, grad_RN.T, None).T
+    wide = grad_RN.shape[1] > x_RK.shape[1]
+    a_RA, b_RB = (x_RK, grad_RN) if wide else (grad_RN, x_RK)
+    blocks = _blocks(len(a_RA), a_RA.shape[1] * b_RB.shape[1])
+    total_AB = functools.reduce(Tensor.add_, (_of_block(a_RA[block].T, b_RB[block].T, None) for block in blocks))
+    return total_AB.T if wide else total_AB
