@@ -74,7 +74,9 @@ def _committed(text: str, gold: Options) -> str | Uncommitted:
 
     def key(candidate: str) -> str | None:
         label = _read(candidate, gold)
-        return label.reason if label is SEVERAL else None if isinstance(label, Uncommitted) else label
+        if isinstance(label, Uncommitted):
+            return label.reason if label is SEVERAL else None
+        return label
 
     settled = commitment.settle(text, found, key)
     if isinstance(settled, Uncommitted):
