@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import bisect
+import builtins
 import collections
 import contextlib
 import copy
@@ -33,20 +34,29 @@ import traceback
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from earnest.sandbox._run import Line
 from earnest.sandbox.codec import CodecError
 
 PRELOADED = (
-    bisect, collections, copy, dataclasses, datetime, decimal, fractions, functools, heapq, itertools, json, math, operator, random,
-    re, statistics, string, typing,
+    bisect, collections, copy, dataclasses, datetime, decimal, fractions, functools, heapq, itertools, json, math, operator,
+    random, re, statistics, string, typing,
 )  # fmt: skip
 """There for programs, which import them at no cost."""
 TOLD_CHARS = 500
 MODULE = "answer"
-_PLAIN_FORMS: dict[type, type] = {collections.Counter: dict, collections.defaultdict: dict, collections.OrderedDict: dict}
+_PLAIN_FORMS: dict[type, type] = {
+    collections.Counter: dict,
+    collections.defaultdict: dict,
+    collections.OrderedDict: dict,
+}
 """Dicts of the standard library that are equal to plain ones. Their content is what crosses, and what is compared."""
+
+
+Place: TypeAlias = tuple[list[Any], int | str]
+"""Where something stands in a value that cannot cross itself: the way from the top (indexes, and keys of dicts), and what it is,
+the number of an object of the program or the name of a builtin."""
 
 
 def serve(line: Line, setup: str, code: str) -> None:
@@ -127,11 +137,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _filled(value: Any, places: list[tuple[list[Any], int]], objects: list[Any]) -> Any:
-    """The value with objects put in at their places. A place is a way from the top: indexes, and keys of dicts."""
+def _filled(value: Any, places: list[Place], objects: list[Any]) -> Any:
+    """The value with objects put in at their places."""
     holder = [value]
-    for way, number in places:
-        _put(holder, [0, *way], objects[number])
+    for way, what in places:
+        _put(holder, [0, *way], objects[what] if isinstance(what, int) else getattr(builtins, what))
     return holder[0]
 
 

@@ -2,7 +2,8 @@
 
 The program's process never sees the tests, and the tests' process never runs a line of the program: a name of the program stands
 for a `Remote`, which sends a call to whoever runs both. Arguments cross as copies, so what the program does to them stays there;
-what is no exact builtin crosses in neither direction, but for things that the program made, which go back to it by number.
+what is no exact builtin crosses in neither direction, but for things that the program made, which go back to it by number, and
+builtins such as `int` or `len`, which are on both sides.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from earnest.sandbox import programs
 from earnest.sandbox._run import Line
-from earnest.sandbox.programs import plain, told
+from earnest.sandbox.programs import Place, plain, told
 
 _RAISABLE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, FloatingPointError, IndexError, KeyError, LookupError, MemoryError,
@@ -33,7 +34,7 @@ class Remote:
         object.__setattr__(self, "_what", what)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        places: list[tuple[list[Any], int]] = []
+        places: list[Place] = []
         given = _taken((arguments, keywords), [], places)
         return _asked(self._line, ("call", self._what, None, given[0], given[1], places))
 
@@ -43,15 +44,18 @@ class Remote:
         return _asked(self._line, ("get", self._what, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        places: list[tuple[list[Any], int]] = []
+        places: list[Place] = []
         _asked(self._line, ("set", self._what, name, _taken(value, [], places), places))
 
 
-def _taken(value: Any, way: list[Any], places: list[tuple[list[Any], int]]) -> Any:
+def _taken(value: Any, way: list[Any], places: list[Place]) -> Any:
     """The value with None where it holds something of the program, and where that was."""
     kind = type(value)
     if kind is Remote and type(value._what) is int:
         places.append((way, value._what))
+        return None
+    if (kind is type or kind is type(len)) and getattr(builtins, value.__name__, None) is value:
+        places.append((way, value.__name__))  # the other side has it too
         return None
     if kind in (list, tuple):
         return kind([_taken(item, [*way, index], places) for index, item in enumerate(value)])

@@ -14,14 +14,15 @@ did to its argument sees nothing. A program may import whatever is installed.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from earnest.errors import MissingDependency
-from earnest.types import Item, Status, Verdict
+from earnest.sandbox.levels import settled
+from earnest.types import Item, Json, Status, Verdict
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.code.fence import program
 from earnest.verifiers.code.gold import Gold, read
@@ -58,6 +59,9 @@ class Code(Verifier):
     def check_gold(self, answer: str) -> str | None:
         gold = read(answer)
         return gold.reason if isinstance(gold, Refused) else None
+
+    def conditions(self) -> Mapping[str, Json]:
+        return {"sandbox": settled(self.sandbox).level}
 
     def _before(self, item: Item) -> Verdict | tuple[str, str]:
         """The verdict on what needs no run, else the program and its gold text."""

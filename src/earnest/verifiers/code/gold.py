@@ -4,9 +4,9 @@
     {"kind": "assert", "entry_point": "add", "setup": "", "tests": ["assert add(1, 2) == 3"]}
     {"kind": "stdio", "tests": [{"stdin": "1 2\\n", "stdout": "3\\n"}]}
 
-A functional test has `args` and perhaps `kwargs`, and `expected`, or `expected_expr` for what JSON cannot write (a set, a tuple, a
-large number). `setup` is run before the program and before the tests, each in their own process: imports, helpers, no secrets.
-`float_tol` is how far a float may be from the expected one, absolutely and relative to it; without it floats are exact.
+A functional test has `args` and perhaps `kwargs`, and `expected`, or `expected_expr` for what JSON cannot write (a set, a
+tuple, a large number). `setup` is run before the program and before the tests, each in their own process: imports, helpers, no
+secrets. `float_tol` is how far a float may be from the expected one, absolutely and relative to it; without it floats are exact.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def _fault(gold: Mapping[str, Any]) -> str | None:
     if not isinstance(tests, list) or not 1 <= len(tests) <= MAX_TESTS:
         return f"`tests` must be a list of 1 to {MAX_TESTS}: without a test every program would pass"
     name = gold.get("entry_point") or ""
-    if (kind == "functional" or name) and not (isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)):
+    if (kind == "functional" or name) and not (
+        isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+    ):
         return "`entry_point` must be the name of a function"
     if not isinstance(setup, str) or not _compiles(setup):
         return "`setup` is no Python"
@@ -116,7 +118,11 @@ def _fault(gold: Mapping[str, Any]) -> str | None:
 
 
 def _fault_of_example(test: Any) -> str | None:
-    if not isinstance(test, dict) or not isinstance(test.get("args", []), list) or not isinstance(test.get("kwargs", {}), dict):
+    if (
+        not isinstance(test, dict)
+        or not isinstance(test.get("args", []), list)
+        or not isinstance(test.get("kwargs", {}), dict)
+    ):
         return "`args` must be a list, `kwargs` an object"
     if ("expected" in test) == ("expected_expr" in test):
         return "one of `expected` and `expected_expr`"

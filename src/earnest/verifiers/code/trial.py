@@ -8,11 +8,11 @@ comparison, the exit status, the frames of its caller) is anything to the verdic
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from earnest.sandbox.codec import CodecError
 from earnest.sandbox.jobs import Limits, SandboxError, Session, call, output, session
@@ -24,6 +24,8 @@ PROGRAM = "earnest.sandbox.programs"
 TESTS = "earnest.sandbox.proxies"
 WALL_FACTOR = 2
 """Seconds on the wall clock for each of processor time: a busy machine takes longer, a program that sleeps is waited for."""
+Tests: TypeAlias = Generator[str, None, None]
+"""One text per test as it is run: "" where it is passed, else why not."""
 _LIMITS = ("deadline", "memory", "output")
 
 
@@ -74,7 +76,9 @@ class _OurFault(Exception):
 
 
 def _limits(gold: Gold) -> Limits:
-    return Limits(wall_s=WALL_FACTOR * gold.seconds, cpu_s=math.ceil(gold.seconds), memory_mb=gold.memory_mb, output_mb=32)
+    return Limits(
+        wall_s=WALL_FACTOR * gold.seconds, cpu_s=math.ceil(gold.seconds), memory_mb=gold.memory_mb, output_mb=32
+    )
 
 
 @contextmanager
@@ -104,7 +108,9 @@ def _heard(talk: Session) -> tuple[Any, ...]:
     shapes = {"ready": (), "value": (object,), "object": (int,), "absent": (), "raised": (str, str)}
     if type(answer) is tuple and answer and type(answer[0]) is str and answer[0] in shapes:
         shape, rest = shapes[answer[0]], answer[1:]
-        if len(rest) == len(shape) and all(kind is object or type(r) is kind for r, kind in zip(rest, shape, strict=True)):
+        if len(rest) == len(shape) and all(
+            kind is object or type(r) is kind for r, kind in zip(rest, shape, strict=True)
+        ):
             return answer
     raise _Fault("wrong", "it does not answer as it should")
 
@@ -115,7 +121,7 @@ def _raised(answer: tuple[Any, ...], what: str = "") -> _Fault:
     return _Fault("limit" if answer[1] == "MemoryError" else "wrong", f"{what}{answer[1]}: {answer[2]}"[:300])
 
 
-def _functional(program: str, gold: Gold, level: Asked) -> Iterator[str]:
+def _functional(program: str, gold: Gold, level: Asked) -> Tests:
     expected = [_expected(test.expression, level) if test.expression else test.expected for test in gold.examples]
     with _running(program, gold, level) as talk:
         for test, wanted in zip(gold.examples, expected, strict=True):
@@ -130,7 +136,9 @@ def _functional(program: str, gold: Gold, level: Asked) -> Iterator[str]:
                     raise _raised(answer)
                 yield f"{answer[1]}: {answer[2]}"[:200]
             else:
-                yield f"there is no {gold.entry_point}" if answer[0] == "absent" else "what it returned is no plain value"
+                yield (
+                    f"there is no {gold.entry_point}" if answer[0] == "absent" else "what it returned is no plain value"
+                )
 
 
 @lru_cache(maxsize=4096)
@@ -144,7 +152,7 @@ def _expected(expression: str, level: Asked) -> Any:
         raise _OurFault(f"gold answer: `expected_expr`: {error.kind}: {error}") from None
 
 
-def _stdio(program: str, gold: Gold, level: Asked) -> Iterator[str]:
+def _stdio(program: str, gold: Gold, level: Asked) -> Tests:
     for test in gold.exchanges:
         with _blamed():
             ended = output(f"{PROGRAM}:main", [program], test.stdin.encode(), _limits(gold), (PROGRAM,), level)
@@ -157,25 +165,27 @@ def _stdio(program: str, gold: Gold, level: Asked) -> Iterator[str]:
             yield "" if same_lines(ended.stdout, test.stdout) else "another output"
 
 
-def _asserts(program: str, gold: Gold, level: Asked) -> Iterator[str]:
+def _asserts(program: str, gold: Gold, level: Asked) -> Tests:
     limits = Limits(
         wall_s=(WALL_FACTOR + 1) * gold.seconds + 5, cpu_s=math.ceil(2 * gold.seconds) + 2, memory_mb=1024, output_mb=32
     )
-    with session(f"{TESTS}:test", [gold.setup, gold.entry_point], limits, (TESTS,), level) as tests:
-        with _running(program, gold, level) as talk:
-            tests.restart_clock()
-            relay = _Relay(tests, talk)
-            answer = relay.until("ready", "unusable")
-            if answer[0] == "unusable":
-                if relay.asked == 0:
-                    raise _OurFault(f"gold answer: `setup`: {answer[1]}")
-                raise _Fault("wrong", f"the setup of the tests fails: {answer[1]}"[:300])
-            for source in gold.sources:
-                tests.tell(source)
-                answer = relay.until("passed", "failed")
-                if answer[0] == "failed" and answer[1] == "CodecError" and relay.answered == 0:
-                    raise _OurFault(f"gold answer: a test gives the program what cannot cross: {answer[2]}")
-                yield "" if answer[0] == "passed" else f"{answer[1]}: {answer[2]}"[:200].rstrip(": ")
+    with (
+        session(f"{TESTS}:test", [gold.setup, gold.entry_point], limits, (TESTS,), level) as tests,
+        _running(program, gold, level) as talk,
+    ):
+        tests.restart_clock()
+        relay = _Relay(tests, talk)
+        answer = relay.until("ready", "unusable")
+        if answer[0] == "unusable":
+            if relay.asked == 0:
+                raise _OurFault(f"gold answer: `setup`: {answer[1]}")
+            raise _Fault("wrong", f"the setup of the tests fails: {answer[1]}"[:300])
+        for source in gold.sources:
+            tests.tell(source)
+            answer = relay.until("passed", "failed")
+            if answer[0] == "failed" and answer[1] == "CodecError" and relay.answered == 0:
+                raise _OurFault(f"gold answer: a test gives the program what cannot cross: {answer[2]}")
+            yield "" if answer[0] == "passed" else f"{answer[1]}: {answer[2]}"[:200].rstrip(": ")
 
 
 class _Relay:
