@@ -1,0 +1,90 @@
+"""What stands around an answer in a text: dollar signs, emphasis, sentences, boxes side by side. A helper of `math`, no verifier.
+
+All of it looks for fixed strings from left to right, and is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from earnest.verifiers.commitment import Candidate
+from earnest.verifiers.math.folding import fold
+
+_ENDS = " \t\r\n*`\"“”"
+_PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
+_LAYOUT = re.compile(
+    r"\\(?:left|right|displaystyle|text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|hbox|boxed|fbox)(?![A-Za-z])"
+    r"|\\[,;:!>\ ]|[\s${}~]++"
+)
+MAX_SENTENCE = 400
+_UNSURE = re.compile(
+    r"\b(?:not|never|maybe|perhaps|possibly|probably|might|may|could|would|or|either|wrong|incorrect|false|guess|unless|if"
+    r"|between|about|around|approximately|roughly|least|most|than|possible|candidates?)\b|n['’]t\b|[?]",
+    re.IGNORECASE,
+)
+_IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
+_NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
+_CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[()\[\],;: ]|\band\b|[\s$,;.*]++")
+
+
+def bare(text: str) -> str:
+    """The text without what is only around it: blanks, emphasis, quotes, dollar signs, one full stop."""
+    for _ in range(3):
+        before = text
+        text = text.strip(_ENDS)
+        if text.endswith(".") and not text.endswith(".."):
+            text = text[:-1].rstrip(_ENDS)
+        for left, right in _PAIRS:
+            if text.startswith(left) and text.endswith(right) and len(text) >= len(left) + len(right):
+                inside = text[len(left) : len(text) - len(right)]
+                if left not in inside and right not in inside.replace("\\$", ""):
+                    text = inside.strip(_ENDS)
+        if text == before:
+            break
+    return text
+
+
+def normal(text: str) -> str:
+    """The text as it is compared where neither side is an answer of the grammar: without blanks and layout, case kept."""
+    return _LAYOUT.sub("", fold(bare(text)))
+
+
+def joined(text: str, boxes: Sequence[Candidate]) -> str:
+    """The last boxes as one list where they stand side by side with commas or "and" between them; "" if they do not."""
+    start = len(boxes) - 1
+    while start and _connects(text[boxes[start - 1].end : boxes[start].start]):
+        start -= 1
+    return ", ".join(box.text for box in boxes[start:]) if start < len(boxes) - 1 else ""
+
+
+def _connects(gap: str) -> bool:
+    return len(gap) <= 80 and not _NAME.sub("", _CONNECTING.sub("", gap)).strip()
+
+
+def only_formula(text: str) -> str:
+    """The formula of a short text that has one, no other number, and no doubt; "" otherwise."""
+    if len(text) > MAX_SENTENCE or _UNSURE.search(text):
+        return ""
+    found, rest, at = "", "", 0
+    while at < len(text):
+        opening = next(((left, right) for left, right in _PAIRS if text.startswith(left, at)), None)
+        if opening is None:
+            rest += text[at]
+            at += 1
+            continue
+        left, right = opening
+        end = text.find(right, at + len(left))
+        inside = text[at + len(left) : end]
+        if end < 0 or found or (left in ("$", "\\(") and "\n" in inside):
+            return ""
+        found, at = inside, end + len(right)
+    return "" if any(char.isdigit() for char in rest) or "\\" in rest else found
+
+
+def after_is(sentence: str) -> str:
+    """What a sentence says that something is; "" if it says nothing of the kind, or is not sure of it."""
+    marks = list(_IS.finditer(sentence[:MAX_SENTENCE]))
+    if not marks or len(sentence) > MAX_SENTENCE or _UNSURE.search(sentence):
+        return ""
+    return sentence[marks[-1].end() :]

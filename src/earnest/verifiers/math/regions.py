@@ -1,0 +1,211 @@
+"""Sets of real numbers: intervals, unions, differences, inequalities in one letter. A helper of `math`, no verifier.
+
+A region is read as a condition on x and the places where it can change. Those places and the gaps between them, each in or out, are
+its canonical form: `|x| > 1`, `x < -1 or x > 1` and `(-oo, -1) \\cup (1, oo)` have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from earnest.verifiers.math import numeric
+from earnest.verifiers.math.exact import Budget, Undefined
+from earnest.verifiers.math.nodes import Chain, Group, Listing, Node, Num, Op, Sym, Unreadable, symbols
+from earnest.verifiers.math.same import same, substituted
+
+MAX_PLACES = 40
+_FAR = Fraction(10**12)
+_ZERO, _ONE, _TWO = (Num(Fraction(n)) for n in range(3))
+ORDER = frozenset(["<", ">", "<=", ">="])
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """`letter`: the one it is a condition on, "" for none. `bits`: gap, place, gap, ... from left to right, one more gap than places."""
+
+    letter: str
+    places: tuple[Node, ...]
+    bits: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """holds(x, is_place): of a number near x, of the place itself where a place is given."""
+
+    places: tuple[Node, ...]
+    holds: Callable[[Node], bool]
+
+
+def region(node: Node, budget: Budget) -> Region | None:
+    """The set of numbers that a tree stands for; None if it is none. Finite sets count. Raises Unreadable past a limit."""
+    letters = _letters(node)
+    if len(letters) > 1:
+        return None
+    try:
+        condition = _condition(node, budget)
+        return None if condition is None else _canonical(next(iter(letters), ""), condition, budget)
+    except Undefined:
+        return None
+
+
+def equal(a: Region, b: Region, budget: Budget) -> bool:
+    if a.letter and b.letter and a.letter != b.letter:
+        return False
+    if a.bits != b.bits:
+        return False
+    return all(same(x, y, budget) for x, y in zip(a.places, b.places, strict=True))
+
+
+def _letters(node: Node) -> frozenset[str]:
+    """The letters that conditions are on: none where there is no relation."""
+    match node:
+        case Chain((left, *_), ("in",)):
+            return frozenset((left.name,)) if isinstance(left, Sym) else frozenset(("", "?"))
+        case Chain():
+            return symbols(node)
+        case Listing(items=items):
+            return frozenset().union(*(_letters(item) for item in items))
+        case _:
+            return frozenset()
+
+
+def _condition(node: Node, budget: Budget) -> _Condition | None:
+    match node:
+        case Sym("reals"):
+            return _Condition((), lambda x: True)
+        case Sym("empty"):
+            return _Condition((), lambda x: False)
+        case Group("\\{", "\\}", items) if not any(isinstance(item, Group | Chain) or symbols(item) for item in items):
+            return _Condition(items, lambda x: any(same(x, item, budget) for item in items))
+        case Group("(" | "[" as left, ")" | "]" as right, (low, high)) if not symbols(low) | symbols(high):
+            return _interval(left == "[", low, high, right == "]", budget)
+        case Op("union" | "inter" | "minus" as name, (first, second)):
+            return _combined(name, [_condition(first, budget), _condition(second, budget)])
+        case Chain((Sym(), inside), ("in",)):
+            return _condition(inside, budget)
+        case Chain(sides, signs) if set(signs) <= ORDER or signs == ("!=",):
+            return _inequality(sides, signs, budget)
+        case Listing(items, joiner) if all(isinstance(item, Chain) and "=" not in item.signs for item in items):
+            return _combined("union" if joiner == "or" else "inter", [_condition(item, budget) for item in items])
+        case _:
+            return None
+
+
+def _combined(name: str, parts: Sequence[_Condition | None]) -> _Condition | None:
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    places = tuple(place for part in found for place in part.places)
+    if name == "minus":
+        return _Condition(places, lambda x: found[0].holds(x) and not found[1].holds(x))
+    each = any if name == "union" else all
+    return _Condition(places, lambda x: each(part.holds(x) for part in found))
+
+
+def infinite(node: Node) -> int:
+    """1 and -1 for the infinities, else 0."""
+    match node:
+        case Sym("oo"):
+            return 1
+        case Op("neg", (Sym("oo"),)):
+            return -1
+        case _:
+            return 0
+
+
+def _interval(closed_low: bool, low: Node, high: Node, closed_high: bool, budget: Budget) -> _Condition | None:
+    ends = infinite(low), infinite(high)
+    if ends[0] > 0 or ends[1] < 0 or (ends[0] and closed_low) or (ends[1] and closed_high):
+        return None
+    places = tuple(place for place, end in ((low, ends[0]), (high, ends[1])) if not end)
+    if len(places) == 2 and not _below(low, high, budget, or_equal=closed_low and closed_high):
+        return None
+
+    def holds(x: Node) -> bool:
+        above = ends[0] != 0 or _below(low, x, budget, or_equal=closed_low)
+        return above and (ends[1] != 0 or _below(x, high, budget, or_equal=closed_high))
+
+    return _Condition(places, holds)
+
+
+def _below(a: Node, b: Node, budget: Budget, *, or_equal: bool) -> bool:
+    if same(a, b, budget):
+        return or_equal
+    return numeric.approximate(a, {}, budget) < numeric.approximate(b, {}, budget)
+
+
+def _inequality(sides: Sequence[Node], signs: Sequence[str], budget: Budget) -> _Condition | None:
+    """A chain of inequalities, each between sides that are linear, or one of them the absolute value of what is linear."""
+    parts: list[_Condition] = []
+    for left, sign, right in zip(sides, signs, sides[1:], strict=False):
+        if infinite(left) or infinite(right):
+            if (sign, infinite(left) or -infinite(right)) not in (("<", -1), (">", 1)):
+                return None
+            continue
+        names = symbols(left) | symbols(right)
+        if len(names) != 1:
+            return None
+        places = _places(left, right, next(iter(names)), budget)
+        if places is None:
+            return None
+        parts.append(_Condition(places, _holds(left, sign, right, next(iter(names)), budget)))
+    return _combined("inter", parts) if parts else None
+
+
+def _holds(left: Node, sign: str, right: Node, name: str, budget: Budget) -> Callable[[Node], bool]:
+    def holds(x: Node) -> bool:
+        a, b = substituted(left, name, x), substituted(right, name, x)
+        if same(a, b, budget):
+            return "=" in sign and sign != "!="
+        is_less = numeric.approximate(a, {}, budget) < numeric.approximate(b, {}, budget)
+        return sign == "!=" or is_less == sign.startswith("<")
+
+    return holds
+
+
+def _places(left: Node, right: Node, name: str, budget: Budget) -> tuple[Node, ...] | None:
+    """Where the two sides can be equal; None if that cannot be said."""
+    for side, other in ((left, right), (right, left)):
+        match side:
+            case Op("abs", (inside,)) if not symbols(other):
+                roots = [_root(inside, bound, name, budget) for bound in (other, Op("neg", (other,)))]
+                return None if None in roots else tuple(root for root in roots if root is not None)
+            case _:
+                pass
+    root = _root(left, right, name, budget)
+    return None if root is None else (root,)
+
+
+def _root(left: Node, right: Node, name: str, budget: Budget) -> Node | None:
+    """Where linear sides meet."""
+    difference = Op("+", (left, Op("neg", (right,))))
+    at = [substituted(difference, name, x) for x in (_ZERO, _ONE, _TWO)]
+    slope = Op("+", (at[1], Op("neg", (at[0],))))
+    again = Op("+", (at[2], Op("neg", (at[1],))))
+    far = substituted(difference, name, Num(Fraction(-7, 3)))
+    line = Op("+", (at[0], Op("*", (Num(Fraction(-7, 3)), slope))))
+    if not same(slope, again, budget) or not same(far, line, budget) or same(slope, _ZERO, budget):
+        return None
+    return Op("/", (Op("neg", (at[0],)), slope))
+
+
+def _canonical(letter: str, condition: _Condition, budget: Budget) -> Region:
+    """In and out between and at the places, of which those where nothing changes are left out."""
+    if len(condition.places) > MAX_PLACES:
+        raise Unreadable("too many intervals", limit=True)
+    valued = sorted(((numeric.approximate(place, {}, budget), place) for place in condition.places), key=lambda p: p[0])
+    places: list[tuple[Fraction, Node]] = []
+    for value, place in valued:
+        if not places or not same(places[-1][1], place, budget):
+            places.append((value, place))
+    bits = [condition.holds(Num(places[0][0] - 1 if places else Fraction(0)))]
+    kept: list[Node] = []
+    for i, (value, place) in enumerate(places):
+        beyond = value + 1 if i + 1 == len(places) else (value + places[i + 1][0]) / 2
+        at, after = condition.holds(place), condition.holds(Num(beyond))
+        if not bits[-1] == at == after:
+            kept.append(place)
+            bits += [at, after]
+    return Region(letter, tuple(kept), tuple(bits))

@@ -1,0 +1,433 @@
+"""Sums, products, powers, functions: the tight levels of the grammar. A helper of `math`, no verifier; `parse` has the rest.
+
+    sum     = [sign] term {sign term}                sign: + - pm mp
+    term    = factor {[* | /] factor}                no sign between: a product, never before a plain number
+    factor  = sign factor | atom {! | % | ° | '} [^ factor]
+    atom    = number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from fractions import Fraction
+
+from earnest.verifiers.math.measures import is_unit
+from earnest.verifiers.math.nodes import MAX_NESTING, Based, Grid, Group, Listing, Node, Num, Op, Sym, Unreadable
+from earnest.verifiers.math.scan import Token
+
+ONE = Num(Fraction(1))
+HALF = Num(Fraction(1, 2))
+_MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"])
+_CALLED = frozenset("fghFGHW")
+"""Letters that a bracket after them makes a function, as in f(x); after another letter it is a factor."""
+_STARTS = frozenset(["num", "based", "letter", "name", "cmd", "open"])
+_SHORT_WORD = 4
+
+
+class Terms(ABC):
+    """Where the parser stands in the tokens, and the levels from sums down."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens, self.at, self.depth, self.bars = tokens, 0, 0, 0
+
+    @abstractmethod
+    def listing(self, *closing: str) -> Node: ...
+
+    @abstractmethod
+    def group(self, opening: Token) -> Node: ...
+
+    @property
+    def now(self) -> Token:
+        return self.tokens[self.at]
+
+    def take(self) -> Token:
+        token = self.tokens[self.at]
+        self.at = min(self.at + 1, len(self.tokens) - 1)
+        return token
+
+    def is_op(self, *names: str) -> bool:
+        return self.now.kind == "op" and self.now.text in names
+
+    def sum(self) -> Node:
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise Unreadable("nested too deeply", limit=True)
+        parts: list[Node] = []
+        while True:
+            sign = ""
+            if self.is_op("+", "-", "pm", "mp"):
+                sign = self.take().text
+                if parts and self.is_op("+", "-", "pm", "mp"):
+                    raise Unreadable("two signs side by side")
+            term = self.term()
+            parts.append(term if sign in ("", "+") else negated(term) if sign == "-" else Op(sign, (term,)))
+            if not self.is_op("+", "-", "pm", "mp"):
+                break
+        self.depth -= 1
+        return parts[0] if len(parts) == 1 else Op("+", tuple(parts))
+
+    def term(self) -> Node:
+        factors = [self.factor()]
+        while True:
+            if self.is_op("*", "/"):
+                is_division = self.take().text == "/"
+                factor = self.factor()
+                factors.append(Op("inv", (factor,)) if is_division else factor)
+            elif self._is_factor(factors[-1]):
+                factors.append(self.factor())
+            else:
+                break
+        match factors:
+            case [one]:
+                return one
+            case [top, Op("inv", (bottom,))]:
+                return Op("/", (top, bottom))
+            case _:
+                return Op("*", tuple(factors))
+
+    def _is_factor(self, before: Node) -> bool:
+        """True if what stands here is multiplied with what is before it, without a sign."""
+        now = self.now
+        if now.kind == "num" or now.kind == "based":
+            if isinstance(before, Num | Based) or now.spaced or self.tokens[self.at - 1].kind == "letter":
+                raise Unreadable("a number after another value")
+            return True
+        if now.kind == "word":  # 2xy; a longer word, or one that stands apart, is a unit or text
+            return not now.spaced and len(now.text) <= _SHORT_WORD and not is_unit(now.text)
+        if now.kind == "op" and now.text == "|":
+            return not self.bars
+        if now.kind == "open" and now.text == "\\{" or now.kind == "cmd" and now.text in ("end", "mod", "bmod", "pmod"):
+            return False
+        return now.kind in _STARTS
+
+    def factor(self) -> Node:
+        if self.is_op("-", "+", "pm", "mp"):
+            self.depth += 1
+            if self.depth > MAX_NESTING:
+                raise Unreadable("nested too deeply", limit=True)
+            sign = self.take().text
+            inner = self.factor()
+            self.depth -= 1
+            return inner if sign == "+" else negated(inner) if sign == "-" else Op(sign, (inner,))
+        return self._power(self._postfix(self.atom()))
+
+    def _postfix(self, base: Node) -> Node:
+        while True:
+            if self.is_op("!"):
+                self.take()
+                base = Op("!", (base,))
+            elif self.is_op("%"):
+                self.take()
+                exact = isinstance(base, Num)
+                base = Num(base.value / 100, mixed=True) if exact else Op("/", (base, Num(Fraction(100))))
+            elif self.now.kind == "cmd" and self.now.text == "degree":
+                self.take()
+                base = Op("*", (base, Sym("deg")))
+            else:
+                return base
+
+    def _power(self, base: Node) -> Node:
+        if not self.is_op("^"):
+            return base
+        self.take()
+        if self._circle():
+            return Op("*", (base, Sym("deg")))
+        exponent = self.argument(signed=True)
+        return self._power(self._postfix(Op("^", (base, exponent))))
+
+    def _circle(self) -> bool:
+        """Takes `\\circ` or `{\\circ}`, degrees as LaTeX has them."""
+        ahead = self.tokens[self.at : self.at + 3]
+        width = 3 if ahead[0].kind == "open" else 1
+        if len(ahead) < width or ahead[width // 2].text not in ("circ", "degree"):
+            return False
+        self.at += width
+        return True
+
+    def argument(self, *, signed: bool = False) -> Node:
+        """One argument of a command or a power: braces, or a single atom."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise Unreadable("nested too deeply", limit=True)
+        if signed and self.is_op("-", "+"):
+            is_negative = self.take().text == "-"
+            found = negated(self.atom()) if is_negative else self.atom()
+        elif self.now.kind == "op" and self.now.text == "*":
+            raise Unreadable("a star")
+        else:
+            found = self.atom()
+        self.depth -= 1
+        return found
+
+    def atom(self) -> Node:
+        token = self.take()
+        match token.kind:
+            case "num":
+                assert isinstance(token.value, Num)
+                return self._mixed(token)
+            case "based":
+                assert isinstance(token.value, Based)
+                return token.value
+            case "letter":
+                return self._letter(Sym(token.text))
+            case "word" if len(token.text) <= _SHORT_WORD or token.text.isupper():
+                return self._letters(token.text)
+            case "name":
+                return self._function(token.text)
+            case "cmd":
+                return self._command(token)
+            case "open":
+                return self._subscripted(self.group(token), token.text)
+            case "op" if token.text == "|":
+                self.bars += 1
+                inside = self.sum()
+                self.bars -= 1
+                if not self.is_op("|"):
+                    raise Unreadable("a bar that never closes")
+                self.take()
+                return Op("abs", (inside,))
+            case _:
+                raise Unreadable("an operator without its value" if token.kind in ("op", "rel", "end") else "not an answer")
+
+    def _mixed(self, token: Token) -> Node:
+        """A number, with the proper fraction that makes it a mixed one."""
+        whole = token.value
+        assert isinstance(whole, Num)
+        if whole.places is not None or whole.value.denominator != 1:
+            return whole
+        start, fraction = self.at, None
+        if self.now.kind == "cmd" and self.now.text == "frac":
+            self.take()
+            fraction = (self.argument(), self.argument())
+        elif self.now.kind == "num" and self.now.spaced and self.tokens[self.at + 1].text == "/":
+            top, bottom = self.tokens[self.at].value, self.tokens[self.at + 2].value
+            fraction = (top, bottom) if bottom is not None else None
+            self.at += 3
+        match fraction:
+            case (Num(top, None), Num(bottom, None)) if 0 < top < bottom and top.denominator == bottom.denominator == 1:
+                return Num(whole.value + top / bottom, mixed=True)
+            case _:
+                self.at = start
+                return whole
+
+    def _letters(self, word: str) -> Node:
+        """Short letters side by side are a product; capitals are the name of a segment or an angle as well."""
+        letters = tuple(Sym(letter) for letter in word)
+        if word.isupper():
+            return Sym(word)
+        last = self._letter(letters[-1])
+        return Op("*", (*letters[:-1], last))
+
+    def _letter(self, letter: Sym) -> Node:
+        name = letter.name
+        while self.is_op("'"):
+            self.take()
+            name += "'"
+        index: Node | None = None
+        if self.is_op("_"):
+            self.take()
+            index = self.argument()
+        if index is not None:
+            match index:
+                case Num(value, None):
+                    name += f"_{value}"
+                case Sym(text) if len(text) == 1 and text.isupper() or len(text) > 1:
+                    name += f"_{text}"
+                case Listing():
+                    raise Unreadable("a list for an index")
+                case _:
+                    return Op(f"{name}_", (index,))
+        if name[0] in _CALLED and self.now.kind == "open" and self.now.text == "(" and not self.now.spaced:
+            return Op(f"{name}()", self._arguments())
+        if name == "P" and self.now.text == "(" and self.tokens[self.at + 2].text == ")":
+            return Op("P()", self._arguments())
+        return Sym(name)
+
+    def _arguments(self) -> tuple[Node, ...]:
+        self.take()
+        inside = self.listing("close")
+        if self.now.text != ")":
+            raise Unreadable("a bracket that never closes")
+        self.take()
+        return inside.items if isinstance(inside, Listing) else (inside,)
+
+    def _subscripted(self, inside: Node, left: str) -> Node:
+        """`(204)_5`: a numeral in brackets with its base."""
+        if not self.is_op("_"):
+            return inside
+        self.take()
+        base = self.argument()
+        match inside, base:
+            case Num(value, None), Num(number, None) if left in ("(", "{") and number.denominator == 1 and 2 <= number <= 36:
+                digits = str(value)
+                if number == 10:
+                    return inside
+                if value.denominator == 1 and all(int(digit) < number for digit in digits):
+                    return Based(digits, int(number))
+            case _:
+                pass
+        raise Unreadable("an index that belongs to nothing")
+
+    def _function(self, name: str) -> Node:
+        """A name with its argument: brackets, or what follows up to a sign or another name."""
+        base: Node | None = None
+        power: Node | None = None
+        for _ in range(2):
+            if self.is_op("_") and base is None:
+                self.take()
+                base = self.argument()
+            elif self.is_op("^") and power is None:
+                self.take()
+                power = self.argument(signed=True)
+        if power == Num(Fraction(-1)) or power == Op("neg", (ONE,)):
+            name, power = f"arc{name}", None
+        if self.now.kind == "open" and self.now.text in ("(", "[", "{"):
+            inside = self._bracketed()
+            args = inside.items if isinstance(inside, Listing) else (inside,)
+        else:
+            args = (self._bare_argument(),)
+        if name == "lg":
+            name, base = "log", Num(Fraction(10))
+        if base is not None:
+            if name != "log":
+                raise Unreadable(f"an index of {name}")
+            args = (*args, base)
+        if len(args) != 1 and name not in ("gcd", "lcm", "max", "min", "log"):
+            raise Unreadable(f"{name} of several values")
+        found = Op(name, args)
+        return found if power is None else Op("^", (found, power))
+
+    def _bracketed(self) -> Node:
+        opening = self.take()
+        inside = self.listing("close")
+        closing = self.take().text
+        if closing != {"(": ")", "[": "]", "{": "}"}[opening.text]:
+            raise Unreadable("brackets that do not fit")
+        return inside
+
+    def _bare_argument(self) -> Node:
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise Unreadable("nested too deeply", limit=True)
+        sign = self.take().text if self.is_op("-") else ""
+        factors: list[Node] = [self._power(self._postfix(self.atom()))]
+        while self.now.kind in ("letter", "cmd", "num") and self._is_factor(factors[-1]):
+            factors.append(self._power(self._postfix(self.atom())))
+        self.depth -= 1
+        found = factors[0] if len(factors) == 1 else Op("*", tuple(factors))
+        return negated(found) if sign else found
+
+    def _command(self, token: Token) -> Node:
+        match token.text:
+            case "frac":
+                return Op("/", (self._digit(), self._digit()))
+            case "binom" | "tbinom":
+                return Op("binom", (self._digit(), self._digit()))
+            case "sqrt":
+                index = self._bracketed() if self.now.text == "[" else Num(Fraction(2))
+                return Op("root", (self._digit(whole=True), index))
+            case "surd":
+                return Op("root", (self._power(self.argument()), Num(Fraction(2))))
+            case "overline" | "bar" | "hat":
+                inside = self.argument()
+                if isinstance(inside, Sym):
+                    return Sym(f"{token.text} {inside.name}")
+            case "angle" | "triangle" | "measuredangle":
+                inside = self.argument()
+                if isinstance(inside, Sym):
+                    return Sym(f"{token.text} {inside.name}")
+            case "sum" | "prod":
+                return self._big(token.text)
+            case "begin":
+                return self._matrix()
+            case _:
+                pass
+        raise Unreadable(f"\\{token.text} where it means nothing")
+
+    def _digit(self, *, whole: bool = False) -> Node:
+        """An argument of a command; of a number without braces LaTeX takes one digit. whole: refuse where that matters."""
+        token = self.now
+        if token.kind != "num" or token.width < 2 or self.tokens[self.at - 1].text == "[":
+            return self.argument()
+        number = token.value
+        assert isinstance(number, Num)
+        if whole or number.places is not None or number.value.denominator != 1:
+            raise Unreadable("an argument without braces")
+        first, rest = divmod(int(number.value), 10 ** (token.width - 1))
+        left = Token("num", "", False, Num(Fraction(rest)), token.width - 1)
+        self.tokens[self.at] = left
+        return Num(Fraction(first))
+
+    def _big(self, name: str) -> Node:
+        """A sum or product with its index and bounds."""
+        lower: Node | None = None
+        upper: Node | None = None
+        index = None
+        for _ in range(2):
+            if self.is_op("_") and lower is None:
+                self.take()
+                if self.take().text != "{" or self.now.kind != "letter":
+                    raise Unreadable("a sum without its index")
+                index = Sym(self.take().text)
+                if self.now.text != "=":
+                    raise Unreadable("a sum without its bound")
+                self.take()
+                lower = self.sum()
+                if self.take().text != "}":
+                    raise Unreadable("a sum without its bound")
+            elif self.is_op("^") and upper is None:
+                self.take()
+                upper = self.argument()
+        if index is None or lower is None or upper is None:
+            raise Unreadable("a sum without its bounds")
+        return Op(name, (index, lower, upper, self.term()))
+
+    def _matrix(self) -> Node:
+        name = self._environment()
+        if name == "array":  # its columns
+            self.group_of_letters()
+        if name not in _MATRICES:
+            raise Unreadable(f"an environment of {name}"[:40])
+        rows: list[list[Node]] = [[]]
+        while not (self.now.kind == "cmd" and self.now.text == "end"):
+            if self.is_op("row"):
+                self.take()
+                rows.append([])
+            elif self.is_op("&") and rows[-1]:
+                self.take()
+                rows[-1].append(self.sum())
+            elif not rows[-1]:
+                rows[-1].append(self.sum())
+            else:
+                raise Unreadable("a matrix that is none")
+        self.take()
+        if self._environment() != name:
+            raise Unreadable("an environment that never ends")
+        if not rows[-1]:
+            rows.pop()
+        if not rows or len({len(row) for row in rows}) != 1 or any(isinstance(x, Group) for row in rows for x in row):
+            raise Unreadable("a matrix that is none")
+        return Grid(tuple(tuple(row) for row in rows))
+
+    def _environment(self) -> str:
+        parts = [self.take() for _ in range(3)]
+        if parts[0].text != "{" or parts[1].kind != "word" or parts[2].text != "}":
+            raise Unreadable("an environment without a name")
+        return parts[1].text
+
+    def group_of_letters(self) -> None:
+        """Takes the column specification of an array, as in {cc} or {c|c}."""
+        if self.take().text != "{":
+            raise Unreadable("an array without columns")
+        while self.now.text != "}":
+            token = self.take()
+            if token.kind not in ("letter", "word", "op"):
+                raise Unreadable("an array without columns")
+        self.take()
+
+
+def negated(node: Node) -> Node:
+    """The node with a minus sign, which a plain number takes into itself."""
+    if isinstance(node, Num):
+        return Num(-node.value, node.places, node.mixed)
+    return Op("neg", (node,))
