@@ -136,7 +136,7 @@ def _boxes(text: str) -> list[Candidate] | Uncommitted:
     return Uncommitted("a box that never closes") if depth else found
 
 
-_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|percent\b)")
+_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|(?:percent|pct)\b)")
 
 
 def _with_percent(text: str, box: Candidate) -> Candidate:

@@ -32,8 +32,8 @@ from earnest.verifiers.literal import Literal
 from earnest.verifiers.math.compare import difference, is_evaluated, is_undone, number_of
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.gold import Gold, read_gold
-from earnest.verifiers.math.marks import after_is, bare, joined, normal, only_formula
-from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Node, Unreadable
+from earnest.verifiers.math.marks import after_is, bare, joined, normal, only_formula, unescaped
+from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Node, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
@@ -43,6 +43,8 @@ from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 _SHORT = 64
 _WHOLE_TEXT = 1000
 """A text without any mark is an answer as a whole; a longer one is no answer."""
+
+_MOST_BOXES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Math(Verifier):
         text = item.parsed.answer_text
         if text is None:
             return unanswered(Status.NO_ANSWER, "the thought never closed")
-        text = text.strip()
+        text = unescaped(text.strip())
         if not text:
             return unanswered(Status.NO_ANSWER, "nothing there")
         said = _said(text, gold)
@@ -88,15 +90,18 @@ class Math(Verifier):
 def _said(text: str, gold: Gold) -> _Said:
     if len(text) <= _SHORT and gold.number is not None and isinstance(literal.read(text), Literal):
         return _Said(text)
+    key = _key_of_words if gold.node is None or isinstance(gold.node, Words) else _key
     found = commitment.find(text)
     if isinstance(found, Uncommitted):
         return _Said(verdict=unanswered(Status.NO_ANSWER, found.reason))
     if not found:
         return _unmarked(text, gold)
-    settled = commitment.settle(text, found, _key)
+    several = _side_by_side(text, found, gold)
+    if several:
+        return _Said(several)
+    settled = commitment.settle(text, found, key)
     if isinstance(settled, Uncommitted):
-        side_by_side = _side_by_side(text, found, gold)
-        return side_by_side or _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))
+        return _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))
     extracted = settled.text.strip()
     if settled.depth > MAX_NESTING and normal(extracted) != gold.normal:
         return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", clip(extracted)))
@@ -125,12 +130,12 @@ def _of_sentence(text: str) -> str:
     return after_is(text) or text
 
 
-def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> _Said | None:
-    """Boxes side by side are a list, where the gold is one."""
-    several = joined(text, found) if gold.node is not None else ""
-    if not several or isinstance(commitment.settle(text, found[-1:], _key), Uncommitted):
-        return None
-    return _Said(several) if gold.is_many else None
+def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> str:
+    """Boxes side by side as a list, where the gold is one; "" otherwise."""
+    if len(found) < 2 or not gold.is_many:
+        return ""
+    several = joined(text, found[-_MOST_BOXES:])
+    return "" if not several or isinstance(commitment.settle(text, found[-1:], _key), Uncommitted) else several
 
 
 def _unmarked(text: str, gold: Gold) -> _Said:
@@ -150,9 +155,15 @@ def _unmarked(text: str, gold: Gold) -> _Said:
     return _Said(verdict=unanswered(status, "no answer was marked, and the text is not one answer"))
 
 
-@lru_cache(maxsize=16384)
 def _key(text: str) -> Hashable | None:
-    """Equal for answers that are plainly the same: one rational value, one number, or one tree."""
+    """As `_key_of_words`, of mathematics alone."""
+    found = _key_of_words(text)
+    return None if isinstance(found, Words) else found
+
+
+@lru_cache(maxsize=16384)
+def _key_of_words(text: str) -> Hashable | None:
+    """Equal for answers that are plainly the same: one rational value, one number, or one tree. None: no answer."""
     if len(text) > MAX_CHARS:
         return None
     number = literal.read(text)

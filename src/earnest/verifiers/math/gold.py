@@ -15,12 +15,14 @@ from earnest.verifiers import commitment, golds, literal
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.math.compare import items_of, number_of
 from earnest.verifiers.math.exact import Budget
-from earnest.verifiers.math.marks import bare, joined, normal
+from earnest.verifiers.math.marks import bare, joined, normal, unescaped
 from earnest.verifiers.math.nodes import Listing, Node, Unreadable
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.units import Refused
 
 MAX_GOLD = 50_000
+_PROSE = 200
+"""From this length a gold that is no answer of the grammar is taken for a worked solution that states its answer."""
 _KEYS = {"answer", "form", "tolerance"}
 
 
@@ -89,7 +91,7 @@ def _of_spec(spec: Mapping[str, Any]) -> Gold | Refused:
 
 
 def _of_text(answer: str) -> Gold | Refused:
-    text = answer
+    text = answer = unescaped(answer)
     if "\\boxed" in answer or "\\fbox" in answer:
         boxes = commitment.find_marked(answer)
         if isinstance(boxes, list) and boxes:
@@ -98,6 +100,11 @@ def _of_text(answer: str) -> Gold | Refused:
     if not text:
         return Refused("empty")
     node = read(text)
+    if isinstance(node, Unreadable) and len(text) > _PROSE:
+        said = commitment.find(text)
+        if isinstance(said, list) and said:
+            text = bare(said[-1].text)
+            node = read(text)
     number = literal.read(text, max_chars=MAX_GOLD, max_digits=20_000) if "=" not in text else None
     is_number = isinstance(number, Literal) and not number.unit
     if isinstance(node, Unreadable) and node.limit and not is_number and len(text) <= 4096:

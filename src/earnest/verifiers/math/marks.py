@@ -24,6 +24,7 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
+_TWICE = re.compile(r"\\\\(?=[A-Za-z])")
 _NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
 _CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[()\[\],;: ]|\band\b|[\s$,;.*]++")
 
@@ -43,6 +44,11 @@ def bare(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def unescaped(text: str) -> str:
+    """The text with the backslash of a command once, where it was written twice and no matrix has its rows parted so."""
+    return text if "\\\\" not in text or "\\begin" in text else _TWICE.sub(r"\\", text)
 
 
 def normal(text: str) -> str:
@@ -85,6 +91,6 @@ def only_formula(text: str) -> str:
 def after_is(sentence: str) -> str:
     """What a sentence says that something is; "" if it says nothing of the kind, or is not sure of it."""
     marks = list(_IS.finditer(sentence[:MAX_SENTENCE]))
-    if not marks or len(sentence) > MAX_SENTENCE or _UNSURE.search(sentence):
+    if not marks or len(sentence) > MAX_SENTENCE or _UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
         return ""
     return sentence[marks[-1].end() :]

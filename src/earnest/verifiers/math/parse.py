@@ -19,7 +19,7 @@ from earnest.verifiers.math.nodes import (
     MAX_NODES, Chain, Group, Listing, Node, Num, Op, Quantity, Ratio, Sym, Unreadable, Words, children,
 )  # fmt: skip
 from earnest.verifiers.math.scan import Token, scan
-from earnest.verifiers.math.terms import Terms
+from earnest.verifiers.math.terms import SHORT_WORD, Terms
 
 
 @lru_cache(maxsize=16384)
@@ -93,6 +93,9 @@ class _Parser(Terms):
         taken = self.tokens[self.at : end]
         if self.tokens[end].kind not in ("end", "sep", "close") or not any(t.kind in ("word", "text") for t in taken):
             return None
+        before = self.tokens[self.at - 1].text if self.at else ""
+        if len(taken) == 1 and taken[0].kind == "word" and before in ("{", "(") and len(taken[0].text) <= SHORT_WORD:
+            return None  # letters side by side in an argument
         if taken[0].kind == "letter" and (len(taken) == 2 and taken[1].kind == "text" or not taken[1].spaced):
             return None  # a quantity: x metres; or letters side by side
         self.at = end
@@ -127,6 +130,8 @@ class _Parser(Terms):
             return Quantity(value, measures.money(self.take().text))
         if self.now.kind not in ("text", "word"):
             return value
+        if not _has_number(value):
+            raise Unreadable("words after a letter")
         parts: list[str] = []
         while self.now.kind in ("text", "word", "letter") or (self.is_op("/") and parts):
             parts.append(self.take().text)
@@ -182,6 +187,10 @@ class _Parser(Terms):
         if self.now.kind != "close" or self.take().text != "}":
             raise Unreadable("braces that do not fit")
         return inside
+
+
+def _has_number(node: Node) -> bool:
+    return isinstance(node, Num) or node == Sym("pi") or any(_has_number(child) for child in children(node))
 
 
 def expand(node: Node) -> list[Node]:

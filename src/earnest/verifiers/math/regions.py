@@ -40,6 +40,7 @@ class _Condition:
 
 def region(node: Node, budget: Budget) -> Region | None:
     """The set of numbers that a tree stands for; None if it is none. Finite sets count. Raises Unreadable past a limit."""
+    node = _with_letters(node)
     letters = _letters(node)
     if len(letters) > 1:
         return None
@@ -56,6 +57,21 @@ def equal(a: Region, b: Region, budget: Budget) -> bool:
     if a.bits != b.bits:
         return False
     return all(same(x, y, budget) for x, y in zip(a.places, b.places, strict=True))
+
+
+def _with_letters(node: Node) -> Node:
+    """A value of a function that is not known, f(x), as a letter of its own."""
+    match node:
+        case Chain(sides, signs):
+            return Chain(tuple(_with_letters(side) for side in sides), signs)
+        case Op(name, args) if name.endswith("()") and all(isinstance(arg, Sym) for arg in args):
+            return Sym(name + ",".join(arg.name for arg in args if isinstance(arg, Sym)))
+        case Op(name, args):
+            return Op(name, tuple(_with_letters(arg) for arg in args))
+        case Listing(items, joiner):
+            return Listing(tuple(_with_letters(item) for item in items), joiner)
+        case _:
+            return node
 
 
 def _letters(node: Node) -> frozenset[str]:

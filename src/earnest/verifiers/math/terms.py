@@ -21,7 +21,7 @@ _MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix",
 _CALLED = frozenset("fghFGHW")
 """Letters that a bracket after them makes a function, as in f(x); after another letter it is a factor."""
 _STARTS = frozenset(["num", "based", "letter", "name", "cmd", "open"])
-_SHORT_WORD = 4
+SHORT_WORD = 4
 
 
 class Terms(ABC):
@@ -93,7 +93,7 @@ class Terms(ABC):
                 raise Unreadable("a number after another value")
             return True
         if now.kind == "word":  # 2xy; a longer word, or one that stands apart, is a unit or text
-            return not now.spaced and len(now.text) <= _SHORT_WORD and not is_unit(now.text)
+            return not now.spaced and len(now.text) <= SHORT_WORD and not is_unit(now.text)
         if now.kind == "op" and now.text == "|":
             return not self.bars
         if now.kind == "open" and now.text == "\\{" or now.kind == "cmd" and now.text in ("end", "mod", "bmod", "pmod"):
@@ -170,7 +170,7 @@ class Terms(ABC):
                 return token.value
             case "letter":
                 return self._letter(Sym(token.text))
-            case "word" if len(token.text) <= _SHORT_WORD or token.text.isupper():
+            case "word" if len(token.text) <= SHORT_WORD or token.text.isupper():
                 return self._letters(token.text)
             case "name":
                 return self._function(token.text)
