@@ -29,10 +29,10 @@ from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
 from earnest.verifiers.literal import Literal
-from earnest.verifiers.math.compare import difference, is_evaluated, is_undone, number_of
+from earnest.verifiers.math.compare import claim, difference, is_evaluated, is_undone, number_of
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.gold import Gold, read_gold
-from earnest.verifiers.math.marks import after_is, bare, joined, normal, only_formula, unescaped
+from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped
 from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Node, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
@@ -103,7 +103,7 @@ def _said(text: str, gold: Gold) -> _Said:
     if isinstance(settled, Uncommitted):
         return _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))
     extracted = settled.text.strip()
-    if settled.depth > MAX_NESTING and normal(extracted) != gold.normal:
+    if settled.depth > MAX_NESTING and not gold.is_met_by_text(extracted):
         return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", clip(extracted)))
     rest = commitment.retraction(text, settled)
     later = {_key(m[0]) for m in NUMBER.finditer(rest)} - {None}
@@ -140,7 +140,7 @@ def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> str:
 
 def _unmarked(text: str, gold: Gold) -> _Said:
     """A text without marks: an answer as a whole, or the one formula of a short sentence."""
-    if normal(text[: 2 * len(gold.text) + _WHOLE_TEXT]) == gold.normal:
+    if gold.is_met_by_text(text):
         return _Said(text)
     if len(text) <= _WHOLE_TEXT:
         if not isinstance(read(bare(text)), Unreadable):
@@ -186,13 +186,13 @@ def _graded(said: str, gold: Gold) -> Verdict:
     shown = clip(said.strip())
     if not said.strip():
         return unanswered(Status.NO_ANSWER, "nothing there")
-    if len(said) <= 2 * len(gold.text) + _WHOLE_TEXT and normal(said) == gold.normal:
+    if gold.is_met_by_text(said):
         return right(shown)
     if len(said) > MAX_CHARS:
         return unanswered(Status.LIMIT, "too long", shown)
     reason = _by_number(said, gold)
     if reason is None:
-        node = read(bare(said), grouping=not gold.is_list)
+        node = read(bare(said), not gold.is_list or ", " in said)
         if isinstance(node, Unreadable):
             return unanswered(Status.LIMIT if node.limit else Status.NO_ANSWER, node.reason, shown)
         if gold.node is None:
@@ -221,7 +221,8 @@ def _by_number(said: str, gold: Gold) -> str | None:
 
 def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
     budget = Budget()
-    if gold.evaluated and not is_evaluated(node):
+    stated = claim(node, budget)
+    if gold.evaluated and not is_evaluated(node if stated is None else stated.value):
         return "not worked out"
     if gold.tolerance is None:
         return difference(gold_node, node, budget)
@@ -229,7 +230,7 @@ def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
         wanted, given = number_of(gold_node, budget), number_of(node, budget)
     except Undefined:
         return "a value that is not defined"
-    if wanted is None or given is None or is_undone(node, whole=False):
+    if wanted is None or given is None or is_undone(node if stated is None else stated.value, whole=False):
         return "not one number"
     return "" if abs(wanted - given) <= gold.tolerance else "another number"
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from earnest.verifiers.math import numeric
 from earnest.verifiers.math.exact import Budget, Undefined
+from earnest.verifiers.math.measures import canonical_letter
 from earnest.verifiers.math.nodes import (
     Based, Chain, Grid, Group, Listing, Node, Num, Op, Quantity, Ratio, Sym, Unreadable, Words, children, symbols,
 )  # fmt: skip
@@ -185,8 +186,21 @@ def _with_unit(gold: Node, answer: Node, budget: Budget) -> str:
     """One side states a unit. Degrees may be met by radians, which have none."""
     a = gold.value if isinstance(gold, Quantity) else gold
     b = answer.value if isinstance(answer, Quantity) else answer
+    if isinstance(gold, Quantity):
+        b = _without_letter(b, gold.unit)
     found = _difference(a, b, budget)
     return "" if found and _angles(gold, answer, budget) else found
+
+
+def _without_letter(value: Node, unit: str) -> Node:
+    """`12 m` as 12, where the gold has metres: in plain text a unit of one letter is read as a factor."""
+    match value:
+        case Op("*", (*front, Sym(name))) if front and canonical_letter(name) == unit:
+            return front[0] if len(front) == 1 else Op("*", tuple(front))
+        case Op("*", (*front, Op("^", (Sym(name), Num(power))))) if front and f"{canonical_letter(name)}^{power}" == unit:
+            return front[0] if len(front) == 1 else Op("*", tuple(front))
+        case _:
+            return value
 
 
 def _ratio(gold: Ratio, answer: Ratio, budget: Budget) -> str:
@@ -213,7 +227,8 @@ def _collections(gold: Node, answer: Node, budget: Budget) -> str:
         return _sets(gold, answer, many, given, budget)
     if isinstance(gold, Group) and isinstance(answer, Listing):
         named = _in_order(answer, budget)
-        return KIND if named is None or gold.left not in "(<" else _all_pairs(gold.items, named, budget)
+        if named is not None and gold.left in ("(", "<"):
+            return _all_pairs(gold.items, named, budget)
     if isinstance(gold, Group) and isinstance(answer, Group) and len(gold.items) == len(answer.items):
         if (gold.left, gold.right) == (answer.left, answer.right) or {gold.left, answer.left} == {"(", "<"}:
             return _all_pairs(gold.items, answer.items, budget)

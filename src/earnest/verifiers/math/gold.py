@@ -16,11 +16,12 @@ from earnest.verifiers.literal import Literal
 from earnest.verifiers.math.compare import items_of, number_of
 from earnest.verifiers.math.exact import Budget
 from earnest.verifiers.math.marks import bare, joined, normal, unescaped
-from earnest.verifiers.math.nodes import Listing, Node, Unreadable
+from earnest.verifiers.math.nodes import Listing, Node, Quantity, Unreadable
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.units import Refused
 
 MAX_GOLD = 50_000
+_AROUND = 200
 _PROSE = 200
 """From this length a gold that is no answer of the grammar is taken for a worked solution that states its answer."""
 _KEYS = {"answer", "form", "tolerance"}
@@ -36,6 +37,12 @@ class Gold:
     number: Literal | None = None  # a plain number, which the reader of the number verifier knows
     evaluated: bool = False
     tolerance: Fraction | None = None
+
+    def is_met_by_text(self, said: str) -> bool:
+        """True if the text is that of the gold: to the letter, or for a text that is no answer of the grammar but for layout."""
+        if len(said) > 2 * len(self.text) + _AROUND:
+            return False
+        return normal(said) == self.normal if self.node is None else bare(said) == self.text
 
     @property
     def is_list(self) -> bool:
@@ -106,7 +113,7 @@ def _of_text(answer: str) -> Gold | Refused:
             text = bare(said[-1].text)
             node = read(text)
     number = literal.read(text, max_chars=MAX_GOLD, max_digits=20_000) if "=" not in text else None
-    is_number = isinstance(number, Literal) and not number.unit
+    is_number = isinstance(number, Literal) and not number.unit and not isinstance(node, Quantity)
     if isinstance(node, Unreadable) and node.limit and not is_number and len(text) <= 4096:
         return Refused(node.reason)
     return Gold(

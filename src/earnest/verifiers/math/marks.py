@@ -15,8 +15,9 @@ _ENDS = " \t\r\n*`\"“”"
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
 _LAYOUT = re.compile(
     r"\\(?:left|right|displaystyle|text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|hbox|boxed|fbox)(?![A-Za-z])"
-    r"|\\[,;:!>\ ]|[\s${}~]++"
+    r"|\\[,;:!>\ ]|\$"
 )
+_BLANKS = re.compile(r"(?<=[^\w\s])[\s~]++|[\s~]++(?=[^\w\s])")
 MAX_SENTENCE = 400
 _UNSURE = re.compile(
     r"\b(?:not|never|maybe|perhaps|possibly|probably|might|may|could|would|or|either|wrong|incorrect|false|guess|unless|if"
@@ -52,8 +53,8 @@ def unescaped(text: str) -> str:
 
 
 def normal(text: str) -> str:
-    """The text as it is compared where neither side is an answer of the grammar: without blanks and layout, case kept."""
-    return _LAYOUT.sub("", fold(bare(text)))
+    """The text as it is compared where neither side is an answer of the grammar: without layout and needless blanks, case kept."""
+    return _BLANKS.sub("", " ".join(_LAYOUT.sub(" ", fold(bare(text))).split()))
 
 
 def joined(text: str, boxes: Sequence[Candidate]) -> str:

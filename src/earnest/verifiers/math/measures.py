@@ -32,6 +32,16 @@ def is_unit(word: str) -> bool:
     return word.lower() in _NAMES and len(word) > 1
 
 
+def is_letter_unit(letter: str) -> bool:
+    """True for a letter that is a unit when it stands as text after a value."""
+    return letter.lower() in _NAMES
+
+
+def canonical_letter(letter: str) -> str:
+    """The unit that a letter stands for; the letter itself if it is none."""
+    return _NAMES.get(letter.lower(), letter)
+
+
 def canonical(text: str) -> str:
     """A unit in words or letters, in one spelling. Example: "square inches" -> "in^2". Raises Unreadable for other words."""
     words = text.replace("{", "").replace("}", "").replace(" per ", "/").replace("/", " / ").split()

@@ -119,7 +119,7 @@ def _points(names: list[str], draw: random.Random, whole: bool) -> Iterator[Mapp
 
 def _at_points(a: Node, b: Node, names: list[str], draw: random.Random, whole: bool, budget: Budget) -> bool | None:
     """Equal at every point where both are real, or where neither is anywhere, at every point where both have a value."""
-    real = apart = 0
+    real = apart = mixed = 0
     differs_apart = False
     for point in _points(names, draw, whole):
         try:
@@ -127,6 +127,9 @@ def _at_points(a: Node, b: Node, names: list[str], draw: random.Random, whole: b
         except Undefined:
             continue
         if agreed is None:
+            mixed += 1
+            if mixed >= 2 * ENOUGH and not real and not apart:
+                return False
             continue
         if agreed.real and not agreed.equal:
             return False
@@ -139,7 +142,7 @@ def _at_points(a: Node, b: Node, names: list[str], draw: random.Random, whole: b
         return True
     if not real and apart >= ENOUGH:
         return not differs_apart
-    return None
+    return False if mixed >= ENOUGH and not real and not apart else None
 
 
 def substituted(node: Node, name: str, by: Node) -> Node:

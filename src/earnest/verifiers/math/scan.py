@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from earnest.verifiers.math.folding import GREEK, fold
+from earnest.verifiers.math.measures import is_letter_unit
 from earnest.verifiers.math.nodes import (
     MAX_CHARS, MAX_COMMANDS, MAX_DIGITS, MAX_NESTING, MAX_OPERATORS, MAX_RUN, Based, Num, Unreadable,
 )  # fmt: skip
@@ -35,6 +36,7 @@ _NUMBER = re.compile(
     r"(?:[eE](?P<e>[+-]?[0-9]++)(?![\^_]))?+"
 )
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})++")
+_APART = re.compile(r"[-+]?[1-9][0-9]{0,2}(?: [0-9]{3})++(?:\.[0-9]++)?")
 _BASED = re.compile(r"(?=[A-Z]*+[0-9]|[A-Z]{2})([0-9A-Z]++)_(?:\{ ?([0-9]{1,2}) ?\}|([0-9]))")
 _TOKEN = re.compile(
     r"(?P<blank>[\s~]++|\\[,;:!>\ ]|\$)|(?P<set>\\[{}])|(?P<money>\\\$|[€£¥₹])|(?P<percent>\\?%)|(?P<row>\\\\)|(?P<amp>&)"
@@ -82,7 +84,10 @@ def scan(text: str, *, grouping: bool = True) -> list[Token]:
     """The tokens, the last of kind `end`. grouping: `1,234` is one number. Raises Unreadable."""
     if len(text) > MAX_CHARS:
         raise Unreadable("too long", limit=True)
-    return _Scanner(fold(text), grouping).run()
+    text = fold(text)
+    if _APART.fullmatch(text):
+        text = text.replace(" ", "")
+    return _Scanner(text, grouping).run()
 
 
 class _Scanner:
@@ -276,7 +281,8 @@ class _Scanner:
             if lower in ("and", "or"):
                 self._operator(lower)
             elif option:
-                self._add("letter", option[1])
+                follows = self.tokens and self.tokens[-1].kind in ("num", "close", "letter") and is_letter_unit(option[1])
+                self._add("text" if follows else "letter", option[1])
             elif lower in _NAMED_WORDS:
                 self._run(lower)
             elif words:

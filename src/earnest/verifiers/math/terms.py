@@ -211,12 +211,11 @@ class Terms(ABC):
                 return whole
 
     def _letters(self, word: str) -> Node:
-        """Short letters side by side are a product; capitals are the name of a segment or an angle as well."""
-        letters = tuple(Sym(letter) for letter in word)
+        """Letters side by side are a product, of which this is the first; capitals are the name of a segment or an angle."""
         if word.isupper():
-            return Sym(word)
-        last = self._letter(letters[-1])
-        return Op("*", (*letters[:-1], last))
+            return self._letter(Sym(word))
+        self.tokens[self.at : self.at] = [Token("letter", letter) for letter in word[1:]]
+        return self._letter(Sym(word[0]))
 
     def _letter(self, letter: Sym) -> Node:
         name = letter.name
