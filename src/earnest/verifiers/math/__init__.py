@@ -161,7 +161,7 @@ def _key(text: str) -> Hashable | None:
     return None if isinstance(found, Words) else found
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def _key_of_words(text: str) -> Hashable | None:
     """Equal for answers that are plainly the same: one rational value, one number, or one tree. None: no answer."""
     if len(text) > MAX_CHARS:
@@ -192,7 +192,7 @@ def _graded(said: str, gold: Gold) -> Verdict:
         return unanswered(Status.LIMIT, "too long", shown)
     reason = _by_number(said, gold)
     if reason is None:
-        node = read(bare(said), not gold.is_list or ", " in said)
+        node = read(bare(said), grouping=not gold.is_list or ", " in said)
         if isinstance(node, Unreadable):
             return unanswered(Status.LIMIT if node.limit else Status.NO_ANSWER, node.reason, shown)
         if gold.node is None:

@@ -55,7 +55,7 @@ class Gold:
         return self.node is not None and len(items_of(self.node, Budget()) or ()) > 1
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def read_gold(answer: str) -> Gold | Refused:
     """The gold answer, or why nothing can be graded against it."""
     answer = answer.strip()

@@ -71,6 +71,9 @@ def agree(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, *, surel
 
 def approximate(node: Node, at: Mapping[str, Fraction], budget: Budget) -> Fraction:
     """A real value, near enough to order values by. Raises Undefined where there is none."""
+    exactly = exact_value(node, at, budget)
+    if exactly is not None:
+        return exactly
     with _LOCK:
         ctx = _context()
         ctx.dps = DIGITS

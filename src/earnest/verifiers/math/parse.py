@@ -22,9 +22,13 @@ from earnest.verifiers.math.scan import Token, scan
 from earnest.verifiers.math.terms import SHORT_WORD, Terms
 
 
-@lru_cache(maxsize=16384)
-def read(text: str, grouping: bool = True) -> Node | Unreadable:
-    """The tree of a text, or why there is none; never raises. Linear in the text."""
+def read(text: str, *, grouping: bool = True) -> Node | Unreadable:
+    """The tree of a text, or why there is none; never raises. Linear in the text. grouping: `1,234` is one number."""
+    return _read(text, grouping)
+
+
+@lru_cache(maxsize=2048)
+def _read(text: str, grouping: bool) -> Node | Unreadable:
     try:
         node = _Parser(scan(text, grouping=grouping)).answer()
         if _size(node) > MAX_NODES:

@@ -16,7 +16,7 @@ from earnest.verifiers.math.nodes import Chain, Group, Listing, Node, Num, Op, S
 from earnest.verifiers.math.same import same, substituted
 
 MAX_PLACES = 40
-_FAR = Fraction(10**12)
+_NEAR = Fraction(1, 2**100)
 _ZERO, _ONE, _TWO = (Num(Fraction(n)) for n in range(3))
 ORDER = frozenset(["<", ">", "<=", ">="])
 
@@ -28,6 +28,27 @@ class Region:
     letter: str
     places: tuple[Node, ...]
     bits: tuple[bool, ...]
+
+
+class _Line:
+    """The real line, on which a value is placed once. Values nearer than 2^-100 are compared as expressions."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget, self._placed = budget, dict[Node, Fraction]()
+
+    def at(self, node: Node) -> Fraction:
+        if isinstance(node, Num):
+            return node.value
+        if node not in self._placed:
+            self._placed[node] = numeric.approximate(node, {}, self.budget)
+        return self._placed[node]
+
+    def order(self, a: Node, b: Node) -> int:
+        """-1, 0 or 1: a is less than, equal to, greater than b."""
+        apart = self.at(a) - self.at(b)
+        if abs(apart) < _NEAR and same(a, b, self.budget):
+            return 0
+        return -1 if apart < 0 else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +66,9 @@ def region(node: Node, budget: Budget) -> Region | None:
     if len(letters) > 1:
         return None
     try:
-        condition = _condition(node, budget)
-        return None if condition is None else _canonical(next(iter(letters), ""), condition, budget)
+        line = _Line(budget)
+        condition = _condition(node, line)
+        return None if condition is None else _canonical(next(iter(letters), ""), condition, line)
     except Undefined:
         return None
 
@@ -87,24 +109,24 @@ def _letters(node: Node) -> frozenset[str]:
             return frozenset()
 
 
-def _condition(node: Node, budget: Budget) -> _Condition | None:
+def _condition(node: Node, line: _Line) -> _Condition | None:
     match node:
         case Sym("reals"):
             return _Condition((), lambda x: True)
         case Sym("empty"):
             return _Condition((), lambda x: False)
         case Group("\\{", "\\}", items) if not any(isinstance(item, Group | Chain) or symbols(item) for item in items):
-            return _Condition(items, lambda x: any(same(x, item, budget) for item in items))
+            return _Condition(items, lambda x: any(not line.order(x, item) for item in items))
         case Group("(" | "[" as left, ")" | "]" as right, (low, high)) if not symbols(low) | symbols(high):
-            return _interval(left == "[", low, high, right == "]", budget)
+            return _interval(left == "[", low, high, right == "]", line)
         case Op("union" | "inter" | "minus" as name, (first, second)):
-            return _combined(name, [_condition(first, budget), _condition(second, budget)])
+            return _combined(name, [_condition(first, line), _condition(second, line)])
         case Chain((Sym(), inside), ("in",)):
-            return _condition(inside, budget)
+            return _condition(inside, line)
         case Chain(sides, signs) if set(signs) <= ORDER or signs == ("!=",):
-            return _inequality(sides, signs, budget)
+            return _inequality(sides, signs, line)
         case Listing(items, joiner) if all(isinstance(item, Chain) and "=" not in item.signs for item in items):
-            return _combined("union" if joiner == "or" else "inter", [_condition(item, budget) for item in items])
+            return _combined("union" if joiner == "or" else "inter", [_condition(item, line) for item in items])
         case _:
             return None
 
@@ -131,28 +153,27 @@ def infinite(node: Node) -> int:
             return 0
 
 
-def _interval(closed_low: bool, low: Node, high: Node, closed_high: bool, budget: Budget) -> _Condition | None:
+def _interval(closed_low: bool, low: Node, high: Node, closed_high: bool, line: _Line) -> _Condition | None:
     ends = infinite(low), infinite(high)
     if ends[0] > 0 or ends[1] < 0 or (ends[0] and closed_low) or (ends[1] and closed_high):
         return None
     places = tuple(place for place, end in ((low, ends[0]), (high, ends[1])) if not end)
-    if len(places) == 2 and not _below(low, high, budget, or_equal=closed_low and closed_high):
+    if len(places) == 2 and not _below(low, high, line, or_equal=closed_low and closed_high):
         return None
 
     def holds(x: Node) -> bool:
-        above = ends[0] != 0 or _below(low, x, budget, or_equal=closed_low)
-        return above and (ends[1] != 0 or _below(x, high, budget, or_equal=closed_high))
+        above = ends[0] != 0 or _below(low, x, line, or_equal=closed_low)
+        return above and (ends[1] != 0 or _below(x, high, line, or_equal=closed_high))
 
     return _Condition(places, holds)
 
 
-def _below(a: Node, b: Node, budget: Budget, *, or_equal: bool) -> bool:
-    if same(a, b, budget):
-        return or_equal
-    return numeric.approximate(a, {}, budget) < numeric.approximate(b, {}, budget)
+def _below(a: Node, b: Node, line: _Line, *, or_equal: bool) -> bool:
+    order = line.order(a, b)
+    return order < 0 or (or_equal and not order)
 
 
-def _inequality(sides: Sequence[Node], signs: Sequence[str], budget: Budget) -> _Condition | None:
+def _inequality(sides: Sequence[Node], signs: Sequence[str], line: _Line) -> _Condition | None:
     """A chain of inequalities, each between sides that are linear, or one of them the absolute value of what is linear."""
     parts: list[_Condition] = []
     for left, sign, right in zip(sides, signs, sides[1:], strict=False):
@@ -163,34 +184,33 @@ def _inequality(sides: Sequence[Node], signs: Sequence[str], budget: Budget) -> 
         names = symbols(left) | symbols(right)
         if len(names) != 1:
             return None
-        places = _places(left, right, next(iter(names)), budget)
+        places = _places(left, right, next(iter(names)), line)
         if places is None:
             return None
-        parts.append(_Condition(places, _holds(left, sign, right, next(iter(names)), budget)))
+        parts.append(_Condition(places, _holds(left, sign, right, next(iter(names)), line)))
     return _combined("inter", parts) if parts else None
 
 
-def _holds(left: Node, sign: str, right: Node, name: str, budget: Budget) -> Callable[[Node], bool]:
+def _holds(left: Node, sign: str, right: Node, name: str, line: _Line) -> Callable[[Node], bool]:
     def holds(x: Node) -> bool:
-        a, b = substituted(left, name, x), substituted(right, name, x)
-        if same(a, b, budget):
-            return "=" in sign and sign != "!="
-        is_less = numeric.approximate(a, {}, budget) < numeric.approximate(b, {}, budget)
-        return sign == "!=" or is_less == sign.startswith("<")
+        order = line.order(substituted(left, name, x), substituted(right, name, x))
+        if not order:
+            return sign in ("<=", ">=")
+        return sign == "!=" or (order < 0) == sign.startswith("<")
 
     return holds
 
 
-def _places(left: Node, right: Node, name: str, budget: Budget) -> tuple[Node, ...] | None:
+def _places(left: Node, right: Node, name: str, line: _Line) -> tuple[Node, ...] | None:
     """Where the two sides can be equal; None if that cannot be said."""
     for side, other in ((left, right), (right, left)):
         match side:
             case Op("abs", (inside,)) if not symbols(other):
-                roots = [_root(inside, bound, name, budget) for bound in (other, Op("neg", (other,)))]
+                roots = [_root(inside, bound, name, line.budget) for bound in (other, Op("neg", (other,)))]
                 return None if None in roots else tuple(root for root in roots if root is not None)
             case _:
                 pass
-    root = _root(left, right, name, budget)
+    root = _root(left, right, name, line.budget)
     return None if root is None else (root,)
 
 
@@ -207,14 +227,14 @@ def _root(left: Node, right: Node, name: str, budget: Budget) -> Node | None:
     return Op("/", (Op("neg", (at[0],)), slope))
 
 
-def _canonical(letter: str, condition: _Condition, budget: Budget) -> Region:
+def _canonical(letter: str, condition: _Condition, line: _Line) -> Region:
     """In and out between and at the places, of which those where nothing changes are left out."""
     if len(condition.places) > MAX_PLACES:
         raise Unreadable("too many intervals", limit=True)
-    valued = sorted(((numeric.approximate(place, {}, budget), place) for place in condition.places), key=lambda p: p[0])
+    valued = sorted(((line.at(place), place) for place in condition.places), key=lambda p: p[0])
     places: list[tuple[Fraction, Node]] = []
     for value, place in valued:
-        if not places or not same(places[-1][1], place, budget):
+        if not places or line.order(places[-1][1], place):
             places.append((value, place))
     bits = [condition.holds(Num(places[0][0] - 1 if places else Fraction(0)))]
     kept: list[Node] = []

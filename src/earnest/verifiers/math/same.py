@@ -17,7 +17,7 @@ from earnest.verifiers.math import exact, numeric
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.nodes import Node, Op, Sym, Unreadable, children, symbols
 
-EXACT_POINTS = 6
+EXACT_POINTS = 4
 POINTS = 12
 ENOUGH = 3
 """Points at which both sides have a value, at the least, before they count as equal."""
@@ -106,7 +106,7 @@ def _points(names: list[str], draw: random.Random, whole: bool) -> Iterator[Mapp
     """Points of several sizes, since functions have domains: below 1, below 4, below 60; signs as above."""
     for number in range(POINTS):
         if whole:
-            yield _point(names, number % EXACT_POINTS, draw, whole)
+            yield _point(names, number % 6, draw, whole)
             continue
         ceiling = (4, 4, 1, 4, 60, 1)[number % 6]
         point: dict[str, Fraction] = {}
@@ -136,7 +136,7 @@ def _at_points(a: Node, b: Node, names: list[str], draw: random.Random, whole: b
         real += agreed.real
         apart += not agreed.real
         differs_apart = differs_apart or not agreed.equal
-        if real >= 2 * ENOUGH:
+        if real > ENOUGH:
             return True
     if real >= ENOUGH:
         return True
