@@ -467,7 +467,15 @@ def test_the_form_number_asks_for_a_number(answer: str, paid: bool) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "paid"),
-    [("3.14", True), ("3.15", True), ("3.1501", False), ("157/50", True), ("3+0.14", False), ("3.13", True), ("3", False)],
+    [
+        ("3.14", True),
+        ("3.15", True),
+        ("3.1501", False),
+        ("157/50", True),
+        ("3+0.14", False),
+        ("3.13", True),
+        ("3", False),
+    ],
 )
 def test_a_tolerance_is_the_largest_difference_that_is_paid(answer: str, paid: bool) -> None:
     gold = json.dumps({"answer": "3.14", "tolerance": 0.01})

@@ -1,20 +1,24 @@
 """Grades a mathematical answer of any kind against a gold in plain or LaTeX notation, and evaluates no text.
 
-Numbers, fractions, per cent, mixed numbers, roots, constants, complex numbers, polynomials and other expressions, tuples, sets, lists,
-intervals, equations, inequalities, matrices, ratios and times, numerals with a base, quantities with a unit, option letters, words. The one
-answer that a text commits to (`commitment`) and the gold are read by one grammar (`scan`, `parse`) and must be of one kind (`compare`
-says which kinds stand for another); what the grammar does not know is refused and never left out. Values are compared exactly or
-to 50 and 120 digits (`same`), never rounded: 0.33 is not 1/3, unless the gold declares a tolerance.
+Numbers, fractions, per cent, mixed numbers, roots, constants, complex numbers, polynomials and other expressions,
+tuples, sets, lists, intervals, equations, inequalities, matrices, ratios and times, numerals with a base, quantities
+with a unit, option letters, words. The one answer that a text commits to (`commitment`) and the gold are read by one
+grammar (`scan`, `parse`) and must be of one kind (`compare` says which kinds stand for another); what the grammar does
+not know is refused and never left out. Values are compared exactly or to 50 and 120 digits (`same`), never rounded:
+0.33 is not 1/3, unless the gold declares a tolerance.
 
-A gold is a text, or a JSON object {"answer": "391", "form": "number", "tolerance": "0.01"}. `form: number` asks for a number with
-nothing left to work out; without it 2^{10} is paid for 1024, while sums and products of numbers are not. A tolerance is the largest absolute
-difference that is paid. A gold that the grammar does not know is met by the same text alone, blanks and layout apart.
+A gold is a text, or a JSON object {"answer": "391", "form": "number", "tolerance": "0.01"}. `form: number` asks for a
+number with nothing left to work out; without it 2^{10} is paid for 1024, while sums and products of numbers are not. A
+tolerance is the largest absolute difference that is paid. A gold that the grammar does not know is met by the same
+text alone, blanks and layout apart.
 
-There is no symbolic algebra system behind it, so that no verdict depends on how busy the machine is: work is bounded by counting
-(`exact.Budget`), and two expressions that were not shown equal within it are graded wrong, with that reason.
+There is no symbolic algebra system behind it, so that no verdict depends on how busy the machine is: work is bounded
+by counting (`exact.Budget`), and two expressions that were not shown equal within it are graded wrong, with that
+reason.
 
-Limits (status `limit`), before anything is parsed, unless the text is that of the gold: 4,096 characters, 64 brackets deep, 256 digits in
-a run and 2,048 in all, 256 commands, 1,024 operators; then 512 terms, exponents and factorials to 10,000, and the budget.
+Limits (status `limit`), before anything is parsed, unless the text is that of the gold: 4,096 characters, 64 brackets
+deep, 256 digits in a run and 2,048 in all, 256 commands, 1,024 operators; then 512 terms, exponents and factorials to
+10,000, and the budget.
 """
 
 from __future__ import annotations
@@ -29,8 +33,10 @@ from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
 from earnest.verifiers.literal import Literal
-from earnest.verifiers.math.compare import claim, difference, is_evaluated, is_undone, number_of
+from earnest.verifiers.math.claims import claim
+from earnest.verifiers.math.compare import difference
 from earnest.verifiers.math.exact import Budget, Undefined
+from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
 from earnest.verifiers.math.gold import Gold, read_gold
 from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped
 from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Node, Unreadable, Words

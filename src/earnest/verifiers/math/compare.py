@@ -1,11 +1,12 @@
-"""Whether an answer is the gold answer, by the kind of thing that the gold is. A helper of the verifier `math`, no verifier.
+"""Whether an answer is the gold answer, by the kind of thing that the gold is. A helper of `math`, no verifier.
 
-Kinds must be the same. What is taken for another kind, and nothing else: `x = 5` for 5 and 5 for `x = 5`; a list for a set, in any
-order; named values for a tuple or a list, in their order; an inequality for an interval; a value with its unit for a value, and the
-other way round, since units are compared where both sides state one.
+Kinds must be the same. What is taken for another kind, and nothing else: `x = 5` for 5 and 5 for `x = 5`; a list for a
+set, in any order; named values for a tuple or a list, in their order; an inequality for an interval; a value with its
+unit for a value, and the other way round, since units are compared where both sides state one.
 
-A gold that is a number written out (42, 3/4, 0.5) is met by a number written out, in any notation, by one power (2^{10}), a root, a
-logarithm, a factorial; not by a sum or a product, nor for a whole number by a quotient: `6 \\times 7`, `20+22` and `84/2` copy the question.
+A gold that is a number written out (42, 3/4, 0.5) is met by a number written out, in any notation, by one power
+(2^{10}), a root, a logarithm, a factorial; not by a sum or a product, nor for a whole number by a quotient: `6 \\times
+7`, `20+22` and `84/2` copy the question.
 """
 
 from __future__ import annotations
@@ -15,13 +16,28 @@ from fractions import Fraction
 from itertools import pairwise
 
 from earnest.verifiers.math import numeric
+from earnest.verifiers.math.claims import claim, is_expression, is_open
 from earnest.verifiers.math.exact import Budget, Undefined
+from earnest.verifiers.math.forms import is_number, is_undone, is_whole
 from earnest.verifiers.math.measures import canonical_letter
 from earnest.verifiers.math.nodes import (
-    Based, Chain, Grid, Group, Listing, Node, Num, Op, Quantity, Ratio, Sym, Unreadable, Words, children, symbols,
+    Based,
+    Chain,
+    Grid,
+    Group,
+    Listing,
+    Node,
+    Num,
+    Op,
+    Quantity,
+    Ratio,
+    Sym,
+    Unreadable,
+    Words,
+    symbols,
 )  # fmt: skip
 from earnest.verifiers.math.regions import ORDER, equal, infinite, region
-from earnest.verifiers.math.same import constant, same, substituted
+from earnest.verifiers.math.same import same, substituted
 
 ANOTHER = "another answer"
 KIND = "another kind of answer"
@@ -43,10 +59,10 @@ def difference(gold: Node, answer: Node, budget: Budget) -> str:
 def _difference(gold: Node, answer: Node, budget: Budget) -> str:
     named_gold, named = claim(gold, budget), claim(answer, budget)
     if named_gold is not None and named is not None and named_gold.name is not None and named.name is not None:
-        if not _same_name(named_gold.name, named.name):
-            return ANOTHER if not _is_open(named_gold.value) else _equation(gold, answer, budget)
+        if named_gold.name != named.name:
+            return ANOTHER if not is_open(named_gold.value) else _equation(gold, answer, budget)
         return _difference(named_gold.value, named.value, budget)
-    if isinstance(gold, Chain) and isinstance(answer, Chain) and (named_gold is None or _is_open(named_gold.value)):
+    if isinstance(gold, Chain) and isinstance(answer, Chain) and (named_gold is None or is_open(named_gold.value)):
         found = _relation(gold, answer, budget)
         if not found or named is None or named_gold is None:
             return found
@@ -57,90 +73,6 @@ def _difference(gold: Node, answer: Node, budget: Budget) -> str:
     return _of_values(gold, answer, budget)
 
 
-def _is_open(value: Node) -> bool:
-    return bool(symbols(value))
-
-
-def _same_name(a: Node, b: Node) -> bool:
-    return a == b
-
-
-# ------------------------------------------------------------------------------------------------ x = 5
-
-
-class Claim:
-    """`name = value`: what is on the right, and the name, where the left is one."""
-
-    __slots__ = ("name", "value")
-
-    def __init__(self, name: Node | None, value: Node) -> None:
-        self.name, self.value = name, value
-
-
-def claim(node: Node, budget: Budget) -> Claim | None:
-    """The value that a chain of equations commits to: the sides after the names must be equal, all of them.
-
-    `x = 5`, `f(x) = 2x + 1`, `6 \\times 7 = 42`, `x = 2\\sqrt{3} \\approx 3.46`; but not `5 = 6`, `2x = 10` or `x = 1 = 2`.
-    """
-    if not isinstance(node, Chain) or not set(node.signs) <= {"=", "~"}:
-        return None
-    exact_sides, signs = list(node.sides), list(node.signs)
-    cut = signs.index("~") if "~" in signs else len(signs)
-    sides, about = exact_sides[: cut + 1], exact_sides[cut + 1 :]
-    if len(sides) == 1 and is_name(sides[0]):
-        sides, about = [*sides, about[0]], about[1:]
-    if len(sides) == 2 and isinstance(sides[1], Sym) and is_name(sides[1]) and not is_name(sides[0]) and not _is_open(sides[0]):
-        sides = sides[::-1]
-    name: Node | None = None
-    while len(sides) > 1 and is_name(sides[0]) and not _mentions(sides[1], sides[0]):
-        name, sides = name if name is not None else sides[0], sides[1:]
-    if name is None and any(_is_open(side) for side in sides):
-        return None
-    if not all(_plain(side) for side in sides) and len(sides) > 1:
-        return None
-    if not all(same(a, b, budget) for a, b in pairwise(sides)):
-        return None
-    if not all(_is_rounded(sides[-1], value, budget) for value in about):
-        return None
-    return Claim(name, sides[-1])
-
-
-def _plain(node: Node) -> bool:
-    return isinstance(node, Num | Sym | Op)
-
-
-def is_name(node: Node) -> bool:
-    """True for what an answer may be called: x, a_3, f(x), AB, |AB|, (x, y), NO/BO."""
-    match node:
-        case Sym(name):
-            return name not in ("pi", "oo", "e", "i", "deg", "empty", "reals")
-        case Op(name, _) if name.endswith(("()", "_")):
-            return True
-        case Op("abs", (Sym(name),)):
-            return len(name) > 1 and name.isupper()
-        case Op("/", (Sym(top), Sym(bottom))):
-            return len(top) > 1 < len(bottom) and top.isupper() and bottom.isupper()
-        case Group("(", ")", items):
-            return all(is_name(item) for item in items)
-        case Ratio(terms, _):
-            return all(is_name(term) for term in terms)
-        case Words(text):
-            return text.isalpha()
-        case _:
-            return False
-
-
-def _mentions(value: Node, name: Node) -> bool:
-    return isinstance(name, Sym) and name.name in symbols(value)
-
-
-def _is_rounded(value: Node, shown: Node, budget: Budget) -> bool:
-    """True if the decimal that is shown is the value, cut or rounded to the places it has."""
-    if not isinstance(shown, Num) or _is_open(value) or not _plain(value):
-        return False
-    return abs(numeric.approximate(value, {}, budget) - shown.value) < Fraction(1, 10 ** (shown.places or 0))
-
-
 # ------------------------------------------------------------------------------------------------ by kind
 
 
@@ -148,7 +80,9 @@ def _of_values(gold: Node, answer: Node, budget: Budget) -> str:
     match gold, answer:
         case (Words(a), Words(b)):
             return "" if _folded(a) == _folded(b) else ANOTHER
-        case (Words(word), Op() | Sym()) | (Op() | Sym(), Words(word)) if word.isascii() and word.isalpha() and len(word) <= 4:
+        case (Words(word), Op() | Sym()) | (Op() | Sym(), Words(word)) if (
+            word.isascii() and word.isalpha() and len(word) <= 4
+        ):
             letters = Op("*", tuple(Sym(letter) for letter in word))
             pair = (letters, answer) if isinstance(gold, Words) else (gold, letters)
             return _scalar(*pair, budget)
@@ -162,7 +96,13 @@ def _of_values(gold: Node, answer: Node, budget: Budget) -> str:
         case (Ratio(), Ratio()):
             return _ratio(gold, answer, budget)
         case (Quantity(a, unit), Quantity(b, other)):
-            return _difference(a, b, budget) if unit == other else "another unit" if not _angles(gold, answer, budget) else ""
+            return (
+                _difference(a, b, budget)
+                if unit == other
+                else "another unit"
+                if not _angles(gold, answer, budget)
+                else ""
+            )
         case (Quantity(), _) | (_, Quantity()):
             return _with_unit(gold, answer, budget)
         case _:
@@ -175,7 +115,9 @@ def _folded(text: str) -> str:
 
 def _angles(gold: Node, answer: Node, budget: Budget) -> bool:
     """True if degrees on one side are what radians on the other are."""
-    sides = [Op("*", (n.value, Sym("deg"))) if isinstance(n, Quantity) and n.unit == "degree" else n for n in (gold, answer)]
+    sides = [
+        Op("*", (n.value, Sym("deg"))) if isinstance(n, Quantity) and n.unit == "degree" else n for n in (gold, answer)
+    ]
     sides = [side.value if isinstance(side, Quantity) and side.unit == "rad" else side for side in sides]
     if not all(isinstance(side, Num | Op | Sym) for side in sides):
         return False
@@ -197,7 +139,9 @@ def _without_letter(value: Node, unit: str) -> Node:
     match value:
         case Op("*", (*front, Sym(name))) if front and canonical_letter(name) == unit:
             return front[0] if len(front) == 1 else Op("*", tuple(front))
-        case Op("*", (*front, Op("^", (Sym(name), Num(power))))) if front and f"{canonical_letter(name)}^{power}" == unit:
+        case Op("*", (*front, Op("^", (Sym(name), Num(power))))) if (
+            front and f"{canonical_letter(name)}^{power}" == unit
+        ):
             return front[0] if len(front) == 1 else Op("*", tuple(front))
         case _:
             return value
@@ -210,8 +154,7 @@ def _ratio(gold: Ratio, answer: Ratio, budget: Budget) -> str:
     if not _all(pairs, budget) or _is_time(gold) or _is_time(answer):
         return _all(pairs, budget)
     crossed = [
-        (Op("*", (a, d)), Op("*", (b, c)))
-        for (a, b), (c, d) in pairwise(zip(gold.terms, answer.terms, strict=True))
+        (Op("*", (a, d)), Op("*", (b, c))) for (a, b), (c, d) in pairwise(zip(gold.terms, answer.terms, strict=True))
     ]
     ones = [term for term in (*gold.terms, *answer.terms) if same(term, _ZERO, budget)]
     return "" if not ones and all(same(x, y, budget) for x, y in crossed) else ANOTHER
@@ -229,9 +172,8 @@ def _collections(gold: Node, answer: Node, budget: Budget) -> str:
         named = _in_order(answer, budget)
         if named is not None and gold.left in ("(", "<"):
             return _all_pairs(gold.items, named, budget)
-    if isinstance(gold, Group) and isinstance(answer, Group) and len(gold.items) == len(answer.items):
-        if (gold.left, gold.right) == (answer.left, answer.right) or {gold.left, answer.left} == {"(", "<"}:
-            return _all_pairs(gold.items, answer.items, budget)
+    if isinstance(gold, Group) and isinstance(answer, Group) and _brackets(gold) == _brackets(answer):
+        return _all_pairs(gold.items, answer.items, budget)
     first = region(gold, budget)
     if first is not None:
         second = region(answer, budget)
@@ -241,6 +183,10 @@ def _collections(gold: Node, answer: Node, budget: Budget) -> str:
     if isinstance(gold, Num | Sym | Op) and isinstance(answer, Num | Sym | Op):
         return _scalar(gold, answer, budget)
     return KIND
+
+
+def _brackets(group: Group) -> str:
+    return (group.left + group.right).replace("<", "(").replace(">", ")")
 
 
 def items_of(node: Node, budget: Budget) -> Sequence[Node] | None:
@@ -351,7 +297,11 @@ def _equation(gold: Node, answer: Node, budget: Budget) -> str:
     if not isinstance(gold, Chain) or not isinstance(answer, Chain):
         return KIND
     gold, answer = _forward(gold), _forward(answer)
-    if gold.signs != answer.signs or len(gold.signs) != 1 or not all(_plain(side) for side in (*gold.sides, *answer.sides)):
+    if (
+        gold.signs != answer.signs
+        or len(gold.signs) != 1
+        or not all(is_expression(side) for side in (*gold.sides, *answer.sides))
+    ):
         return ANOTHER
     if gold.signs[0] not in ("=", "<", "<=", "!="):
         return "" if all(same(a, b, budget) for a, b in zip(gold.sides, answer.sides, strict=True)) else ANOTHER
@@ -376,67 +326,13 @@ def _equation(gold: Node, answer: Node, budget: Budget) -> str:
 def _scalar(gold: Node, answer: Node, budget: Budget) -> str:
     if infinite(gold) or infinite(answer):
         return "" if infinite(gold) == infinite(answer) else ANOTHER
-    if isinstance(gold, Sym) and gold.name in ("reals", "empty") or isinstance(answer, Sym) and answer.name in ("reals", "empty"):
+    if (isinstance(gold, Sym) and gold.name in ("reals", "empty")) or (
+        isinstance(answer, Sym) and answer.name in ("reals", "empty")
+    ):
         return "" if gold == answer else KIND
     if isinstance(gold, Sym) and isinstance(answer, Sym):
         return "" if gold == answer else ANOTHER
     found = same(gold, answer, budget)
     if not found:
         return NOT_EQUAL if found is None else ANOTHER
-    return UNDONE if is_number(gold) and is_undone(answer, whole=_is_whole(gold)) else ""
-
-
-def is_number(node: Node) -> bool:
-    """True for a number written out: an integer, a decimal, a fraction, a mixed number."""
-    match node:
-        case Num():
-            return True
-        case Op("/", (Num(), Num())):
-            return True
-        case Op("neg", (inner,)):
-            return is_number(inner)
-        case _:
-            return False
-
-
-def _is_whole(gold: Node) -> bool:
-    return isinstance(gold, Num) and gold.value.denominator == 1
-
-
-def is_undone(node: Node, *, whole: bool) -> bool:
-    """True if a sum or a product is left to carry out; for a whole number (`whole`) a quotient as well."""
-    match node:
-        case Op("*", (Num(), Op("^", (Num(Fraction(numerator=10, denominator=1)), Num())))):
-            return False  # scientific notation
-        case Op("+" | "*" | "inv" | "sum" | "prod"):
-            return True
-        case Op("/", (Num(), Num())):
-            return whole
-        case _:
-            return any(is_undone(child, whole=whole) for child in children(node))
-
-
-def is_evaluated(node: Node) -> bool:
-    """True for one number with nothing left to work out: no power, no function, no fraction that can be reduced."""
-    match node:
-        case Num():
-            return True
-        case Op("neg", (inner,)):
-            return is_evaluated(inner)
-        case Op("/", (Num(top, None), Num(bottom, None))):
-            reduced = top / bottom if bottom else Fraction(0)
-            return bottom > 1 and reduced.denominator == bottom
-        case Op("*", (Num(), Op("^", (Num(Fraction(numerator=10, denominator=1)), Num())))):
-            return True
-        case Quantity(value, _):
-            return is_evaluated(value)
-        case _:
-            return False
-
-
-def number_of(node: Node, budget: Budget) -> Fraction | None:
-    """The rational value of an answer that is one number, its unit and its name left out."""
-    found = claim(node, budget)
-    inner = node if found is None else found.value
-    inner = inner.value if isinstance(inner, Quantity) else inner
-    return constant(inner, budget) if isinstance(inner, Num | Op) else None
+    return UNDONE if is_number(gold) and is_undone(answer, whole=is_whole(gold)) else ""

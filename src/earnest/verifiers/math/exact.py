@@ -1,7 +1,7 @@
 """What a tree is worth as an exact fraction, where it is one: the first tier of `math`. A helper, no verifier.
 
-Everything costs: an operation one unit and more with the size of its numbers, against a `Budget` that a whole comparison shares.
-Time is thus bounded by counting, the same on every machine, and not by a clock.
+Everything costs: an operation one unit and more with the size of its numbers, against a `Budget` that a whole
+comparison shares. Time is thus bounded by counting, the same on every machine, and not by a clock.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _apply(name: str, args: list[Fraction], budget: Budget) -> Fraction | None:
             return 1 / x
         case "abs", [x]:
             return abs(x)
-        case ("floor" | "ceil"), [x]:
+        case (("floor" | "ceil"), [x]):
             return Fraction(math.floor(x) if name == "floor" else math.ceil(x))
         case "!", [n]:
             if n.denominator != 1 or n < 0:
@@ -94,9 +94,9 @@ def _apply(name: str, args: list[Fraction], budget: Budget) -> Fraction | None:
             return _binomial(n, k, budget)
         case "root", [x, n]:
             return _root(x, n, budget)
-        case ("max" | "min"), _:
+        case (("max" | "min"), _):
             return max(args) if name == "max" else min(args)
-        case ("gcd" | "lcm"), _ if all(arg.denominator == 1 for arg in args):
+        case (("gcd" | "lcm"), _) if all(arg.denominator == 1 for arg in args):
             return Fraction((math.gcd if name == "gcd" else math.lcm)(*(int(arg) for arg in args)))
         case _ if is_opaque(name):
             return opaque(name, repr(args))

@@ -1,7 +1,7 @@
 """Unicode mathematics as LaTeX. A helper of the verifier `math`, no verifier.
 
-A table and never NFKC as a whole, under which `4²` would be 42 and `3½` would be 31/2. A character that is not in the table stays
-what it is, and the grammar refuses it: a Cyrillic letter is no Latin one.
+A table and never NFKC as a whole, under which `4²` would be 42 and `3½` would be 31/2. A character that is not in the
+table stays what it is, and the grammar refuses it: a Cyrillic letter is no Latin one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ _COMMANDS = {
     "∧": "\\wedge", "∨": "\\vee", "→": "\\to", "∣": "|", "′": "'", "ϕ": "\\phi", "ϵ": "\\epsilon", "∗": "*", "−": "-",
     "：": ":", "＝": "=", "，": ",", "；": ";",
 }  # fmt: skip
-_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho _ sigma tau upsilon phi chi psi omega"
+_GREEK = """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho _ sigma tau upsilon phi chi
+    psi omega
+"""
 GREEK = frozenset(_GREEK.split()) - {"_"} | {"varphi", "varepsilon", "vartheta", "ell"}
 _TABLE: dict[int, str] = {ord(char): f"{command} " for char, command in _COMMANDS.items()}
 for _index, _name in enumerate(_GREEK.split()):

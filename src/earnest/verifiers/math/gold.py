@@ -1,6 +1,7 @@
-"""The gold answer of `math`, read once: what it says, what kind of thing it is, what form the problem asks for. A helper, no verifier.
+"""The gold answer of `math`, read once, and the form that its problem asks for. A helper, no verifier.
 
-A gold is a text in plain or LaTeX notation, with or without `$…$` and `\\boxed{}`, or a JSON object {"answer", "form", "tolerance"}.
+A gold is a text in plain or LaTeX notation, with or without `$…$` and `\\boxed{}`, or a JSON object {"answer", "form",
+"tolerance"}.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 
 from earnest.verifiers import commitment, golds, literal
 from earnest.verifiers.literal import Literal
-from earnest.verifiers.math.compare import items_of, number_of
+from earnest.verifiers.math.compare import items_of
 from earnest.verifiers.math.exact import Budget
+from earnest.verifiers.math.forms import number_of
 from earnest.verifiers.math.marks import bare, joined, normal, unescaped
-from earnest.verifiers.math.nodes import Listing, Node, Quantity, Unreadable
+from earnest.verifiers.math.nodes import MAX_CHARS, Listing, Node, Quantity, Unreadable
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.units import Refused
 
@@ -112,10 +114,13 @@ def _of_text(answer: str) -> Gold | Refused:
         if isinstance(said, list) and said:
             text = bare(said[-1].text)
             node = read(text)
-    number = literal.read(text, max_chars=MAX_GOLD, max_digits=20_000) if "=" not in text else None
-    is_number = isinstance(number, Literal) and not number.unit and not isinstance(node, Quantity)
-    if isinstance(node, Unreadable) and node.limit and not is_number and len(text) <= 4096:
+    number = None if "=" in text or isinstance(node, Quantity) else _number(text)
+    if isinstance(node, Unreadable) and node.limit and number is None and len(text) <= MAX_CHARS:
         return Refused(node.reason)
-    return Gold(
-        text, normal(text), None if isinstance(node, Unreadable) else node, number if is_number else None
-    )  # fmt: skip
+    return Gold(text, normal(text), None if isinstance(node, Unreadable) else node, number)
+
+
+def _number(text: str) -> Literal | None:
+    """One number without a unit in words, as the number verifier reads it."""
+    number = literal.read(text, max_chars=MAX_GOLD, max_digits=20_000)
+    return number if isinstance(number, Literal) and not number.unit else None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from earnest.verifiers.commitment import Candidate
 from earnest.verifiers.math.folding import fold
 
-_ENDS = " \t\r\n*`\"“”"
+_ENDS = ' \t\r\n*`"“”'
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
 _LAYOUT = re.compile(
     r"\\(?:left|right|displaystyle|text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|hbox|boxed|fbox)(?![A-Za-z])"
@@ -53,7 +53,7 @@ def unescaped(text: str) -> str:
 
 
 def normal(text: str) -> str:
-    """The text as it is compared where neither side is an answer of the grammar: without layout and needless blanks, case kept."""
+    """The text as it is compared where neither side is of the grammar: without layout and needless blanks, case kept."""
     return _BLANKS.sub("", " ".join(_LAYOUT.sub(" ", fold(bare(text))).split()))
 
 

@@ -1,7 +1,7 @@
 """Units in one spelling, so that `15 cm^2` and `15 square centimeters` agree. A helper of `math`, no verifier.
 
-Nothing is converted: 100 cm are not 1 m here. Words that change a number, deny or hedge it are refused, by the rule of the number
-verifier; any other few words are a unit.
+Nothing is converted: 100 cm are not 1 m here. Words that change a number, deny or hedge it are refused, by the rule of
+the number verifier; any other few words are a unit.
 """
 
 from __future__ import annotations

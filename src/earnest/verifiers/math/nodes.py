@@ -1,7 +1,7 @@
 """What an answer is once it is read: a small tree of frozen values. A helper of the verifier `math`, no verifier.
 
-A tree holds no text of the model beyond names and words, and nothing in it is callable. Comparing two trees with == compares
-how they are written; what they are worth is for `exact` and `numeric` to say.
+A tree holds no text of the model beyond names and words, and nothing in it is callable. Comparing two trees with ==
+compares how they are written; what they are worth is for `exact` and `numeric` to say.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a tree is worth to fifty digits and more, real or complex: the second tier of `math`. A helper, no verifier.
 
-Differences are measured against the larger of the two values, never against 1, and a difference that looks like rounding is looked
-at again with more digits: rounding shrinks with them, a true difference stays. Arguments are kept to sizes for which a function is
-cheap. One computation at a time: the caches of mpmath's constants are not safe across threads.
+Differences are measured against the larger of the two values, never against 1, and a difference that looks like
+rounding is looked at again with more digits: rounding shrinks with them, a true difference stays. Arguments are kept
+to sizes for which a function is cheap. One computation at a time: the caches of mpmath's constants are not safe across
+threads.
 """
 
 from __future__ import annotations
@@ -169,11 +170,11 @@ class _Evaluation:
                 return 1 / x
             case "abs", [x]:
                 return abs(x)
-            case ("log" | "ln"), [x, *base]:
+            case (("log" | "ln"), [x, *base]):
                 return self._logarithm(x, base)
             case "exp", [x]:
                 return self._exponential(x)
-            case ("max" | "min"), _ if all(_is_real(arg) for arg in args):
+            case (("max" | "min"), _) if all(_is_real(arg) for arg in args):
                 return (max if name == "max" else min)(ctx.re(arg) for arg in args)
             case _ if name in _FUNCTIONS and len(args) == 1:
                 if abs(args[0]) > LARGEST or (name.endswith("h") and abs(ctx.im(args[0])) > LARGEST):

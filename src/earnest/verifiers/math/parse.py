@@ -16,7 +16,19 @@ from functools import lru_cache
 
 from earnest.verifiers.math import measures
 from earnest.verifiers.math.nodes import (
-    MAX_NODES, Chain, Group, Listing, Node, Num, Op, Quantity, Ratio, Sym, Unreadable, Words, children,
+    MAX_NODES,
+    Chain,
+    Group,
+    Listing,
+    Node,
+    Num,
+    Op,
+    Quantity,
+    Ratio,
+    Sym,
+    Unreadable,
+    Words,
+    children,
 )  # fmt: skip
 from earnest.verifiers.math.scan import Token, scan
 from earnest.verifiers.math.terms import SHORT_WORD, Terms
@@ -100,7 +112,7 @@ class _Parser(Terms):
         before = self.tokens[self.at - 1].text if self.at else ""
         if len(taken) == 1 and taken[0].kind == "word" and before in ("{", "(") and len(taken[0].text) <= SHORT_WORD:
             return None  # letters side by side in an argument
-        if taken[0].kind == "letter" and (len(taken) == 2 and taken[1].kind == "text" or not taken[1].spaced):
+        if taken[0].kind == "letter" and ((len(taken) == 2 and taken[1].kind == "text") or not taken[1].spaced):
             return None  # a quantity: x metres; or letters side by side
         self.at = end
         return Words(" ".join(" ".join(token.text for token in taken).split()).rstrip("."))
@@ -177,7 +189,12 @@ class _Parser(Terms):
             return items[0]
         if left + right == "[]" and len(items) == 1 and not isinstance(items[0], Group | Listing):
             return items[0]
-        if left == "\\{" and right != "\\}" or right == "\\}" and left != "\\{" or "}" == right or (left == "<") != (right == ">"):
+        if (
+            (left == "\\{" and right != "\\}")
+            or (right == "\\}" and left != "\\{")
+            or right == "}"
+            or (left == "<") != (right == ">")
+        ):
             raise Unreadable("brackets that do not fit")
         if any(isinstance(item, Listing) for item in items):
             raise Unreadable("lists in brackets")

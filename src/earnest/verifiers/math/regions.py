@@ -1,7 +1,7 @@
 """Sets of real numbers: intervals, unions, differences, inequalities in one letter. A helper of `math`, no verifier.
 
-A region is read as a condition on x and the places where it can change. Those places and the gaps between them, each in or out, are
-its canonical form: `|x| > 1`, `x < -1 or x > 1` and `(-oo, -1) \\cup (1, oo)` have one.
+A region is read as a condition on x and the places where it can change. Those places and the gaps between them, each
+in or out, are its canonical form: `|x| > 1`, `x < -1 or x > 1` and `(-oo, -1) \\cup (1, oo)` have one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ORDER = frozenset(["<", ">", "<=", ">="])
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """`letter`: the one it is a condition on, "" for none. `bits`: gap, place, gap, ... from left to right, one more gap than places."""
+    """letter: the one it is a condition on, "" for none. bits: gap, place, gap, ... from left to right."""
 
     letter: str
     places: tuple[Node, ...]
@@ -53,7 +53,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """holds(x, is_place): of a number near x, of the place itself where a place is given."""
+    """holds(x): whether the number x is in it. places: where that can change."""
 
     places: tuple[Node, ...]
     holds: Callable[[Node], bool]

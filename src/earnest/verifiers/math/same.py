@@ -1,9 +1,9 @@
 """Whether two expressions are one: exactly where that can be done, else by their values. A helper of `math`, no verifier.
 
-Constants are compared as fractions or to 50 and to 120 digits. Expressions with letters are compared at points that are drawn from
-a seed made of the two of them, so that a verdict is the same on every machine: at exact rational points where only the four
-operations occur (two different rational functions of degree d agree at a random one of M points with a chance of d/M at most),
-else to 50 digits where both are real. Nothing is simplified.
+Constants are compared as fractions or to 50 and to 120 digits. Expressions with letters are compared at points that
+are drawn from a seed made of the two of them, so that a verdict is the same on every machine: at exact rational points
+where only the four operations occur (two different rational functions of degree d agree at a random one of M points
+with a chance of d/M at most), else to 50 digits where both are real. Nothing is simplified.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def _at_exact_points(
 def _point(names: list[str], number: int, draw: random.Random, whole: bool) -> dict[str, Fraction]:
     """A rational point; the first is positive, the second negative, and of the others the signs differ."""
     if whole:
-        return {name: Fraction(INTEGERS[(number + 2 * place) % 6] + draw.randrange(3)) for place, name in enumerate(names)}
+        return {
+            name: Fraction(INTEGERS[(number + 2 * place) % 6] + draw.randrange(3)) for place, name in enumerate(names)
+        }
     point: dict[str, Fraction] = {}
     for place, name in enumerate(names):
         size = Fraction(draw.randrange(2, 2000), draw.choice((7, 11, 13, 17, 19, 23, 29, 31)))

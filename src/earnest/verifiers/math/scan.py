@@ -1,8 +1,8 @@
-"""The text of an answer as tokens: numbers, letters, names, words, operators, brackets, commands. A helper of `math`, no verifier.
+"""The text of an answer as tokens: numbers, letters, names, words, operators, brackets, commands. A helper of `math`.
 
-One pass from left to right over one pattern whose alternatives are linear; what none of them matches is refused. The limits on
-characters, digits, commands, operators and nesting are met here, before anything is parsed. Layout (\\left, \\quad, colours,
-fonts) is dropped; every other command must be known.
+One pass from left to right over one pattern whose alternatives are linear; what none of them matches is refused. The
+limits on characters, digits, commands, operators and nesting are met here, before anything is parsed. Layout (\\left,
+\\quad, colours, fonts) is dropped; every other command must be known.
 """
 
 from __future__ import annotations
@@ -14,7 +14,30 @@ from fractions import Fraction
 from earnest.verifiers.math.folding import GREEK, fold
 from earnest.verifiers.math.measures import is_letter_unit
 from earnest.verifiers.math.nodes import (
-    MAX_CHARS, MAX_COMMANDS, MAX_DIGITS, MAX_NESTING, MAX_OPERATORS, MAX_RUN, Based, Num, Unreadable,
+    MAX_CHARS,
+    MAX_COMMANDS,
+    MAX_DIGITS,
+    MAX_NESTING,
+    MAX_OPERATORS,
+    MAX_RUN,
+    Based,
+    Num,
+    Unreadable,
+)  # fmt: skip
+from earnest.verifiers.math.vocabulary import (
+    CAPITALS,
+    CLOSING,
+    FONTS,
+    FUNCTIONS,
+    LAYOUT,
+    NAMED,
+    OPENING,
+    OPERATORS,
+    PLAIN,
+    RELATIONS,
+    SPELT_OUT,
+    STRUCTURES,
+    TEXT,
 )  # fmt: skip
 
 
@@ -30,48 +53,20 @@ class Token:
 
 
 _SEPARATOR = r"(?:,?\\!\ ?|\{,\}|\\,|\u2009)"
-_DECIMALS = r"(?:\.(?P<decimals>[0-9]*+)(?:\\(?:overline|bar|dot)\ ?\{?(?P<bar>[0-9]++)\}?+|\((?P<paren>[0-9]++)\))?+)?+"
+_DECIMALS = (
+    r"(?:\.(?P<decimals>[0-9]*+)(?:\\(?:overline|bar|dot)\ ?\{?(?P<bar>[0-9]++)\}?+|\((?P<paren>[0-9]++)\))?+)?+"
+)
 _NUMBER = re.compile(
     rf"(?P<whole>[0-9]{{1,3}}(?:{_SEPARATOR}[0-9]{{3}})++(?![0-9])|[0-9]++|(?=\.[0-9]|\.\\overline)){_DECIMALS}"
     r"(?:[eE](?P<e>[+-]?[0-9]++)(?![\^_]))?+"
 )
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})++")
 _APART = re.compile(r"[-+]?[1-9][0-9]{0,2}(?: [0-9]{3})++(?:\.[0-9]++)?")
-_BASED = re.compile(r"(?=[A-Z]*+[0-9]|[A-Z]{2})([0-9A-Z]++)_(?:\{ ?([0-9]{1,2}) ?\}|([0-9]))")
+_BASED = re.compile(r"(?=[A-Z]*+[0-9]|[A-Z]{2})([0-9A-Z]{1,256}+)_(?:\{ ?([0-9]{1,2}) ?\}|([0-9]))")
 _TOKEN = re.compile(
     r"(?P<blank>[\s~]++|\\[,;:!>\ ]|\$)|(?P<set>\\[{}])|(?P<money>\\\$|[€£¥₹])|(?P<percent>\\?%)|(?P<row>\\\\)|(?P<amp>&)"
     r"|\\(?P<cmd>[A-Za-z]++\*?+|\|)|(?P<run>[A-Za-z]++)|(?P<dots>\.\.+)"
     r"|(?P<rel><=|>=|!=|=<|=>|==|[=<>])|(?P<power>\*\*)|(?P<op>[-+*/^_!',;:|])|(?P<open>[(\[{])|(?P<close>[)\]}])"
-)
-_DROPPED = frozenset(
-    """left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr displaystyle textstyle scriptstyle
-    quad qquad limits nolimits large Large LARGE huge Huge small normalsize tiny bf it rm sf tt em boldmath hfill
-    hspace* mathstrut strut thinspace medspace thickspace enspace negthinspace allowbreak""".split()
-)
-_FONTS = frozenset(
-    """mathbf mathit mathsf mathtt mathnormal boldsymbol bm boxed fbox ensuremath underline cancel mathbin mathord
-    mathcal bold pmb vec overrightarrow""".split()
-)
-_TEXT = frozenset("text textbf textit textrm textsf texttt textnormal textup textsc mbox hbox mathrm operatorname emph".split())
-_RENAMED = {
-    "times": "*", "cdot": "*", "ast": "*", "div": "/", "pm": "pm", "mp": "mp", "le": "<=", "leq": "<=", "leqslant": "<=",
-    "ge": ">=", "geq": ">=", "geqslant": ">=", "lt": "<", "gt": ">", "ne": "!=", "neq": "!=", "approx": "~", "simeq": "~",
-    "in": "in", "cup": "union", "bigcup": "union", "cap": "inter", "setminus": "minus", "backslash": "minus",
-    "colon": ":", "lvert": "|", "rvert": "|", "vert": "|", "equiv": "equiv", "wedge": "and", "land": "and", "vee": "or",
-    "lor": "or", "prime": "'", "slash": "/", "cong": "equiv",
-}  # fmt: skip
-_RELATIONS = frozenset(["<=", ">=", "<", ">", "!=", "~", "in", "equiv", "="])
-_BRACKETS = {"lfloor": "floor", "lceil": "ceil", "langle": "<", "lbrace": "\\{", "lbrack": "["}
-_CLOSING = {"rfloor": "floor", "rceil": "ceil", "rangle": ">", "rbrace": "\\}", "rbrack": "]"}
-FUNCTIONS = frozenset(
-    """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lg gcd lcm max min""".split()
-)
-_PLAIN = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "sqrt": "surd", "cbrt": "cbrt", "abs": "abs"}
-_NAMED = {"pi": "pi", "Pi": "Pi", "infty": "oo", "infinity": "oo", "inf": "oo", "oo": "oo", "Infinity": "oo"}
-_CAPITALS = frozenset("Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega".split())
-_STRUCTURE = frozenset(
-    """frac dfrac tfrac cfrac sqrt surd binom dbinom tbinom overline bar hat angle triangle sum prod begin end circ degree
-    measuredangle pmod bmod mod odot""".split()
 )
 _COLOR = re.compile(r"\ ?\{[A-Za-z0-9!]{1,24}\}")
 _SPACE = re.compile(r"\ ?\{[-0-9.a-z ]{1,12}\}")
@@ -154,7 +149,7 @@ class _Scanner:
         if name in (",", ";", "and", "or"):
             self._add("sep", name)
         else:
-            self._add("rel" if name in _RELATIONS else "op", name)
+            self._add("rel" if name in RELATIONS else "op", name)
 
     def _bracket(self, kind: str, name: str) -> None:
         self.depth += 1 if kind == "open" else -1
@@ -200,7 +195,9 @@ class _Scanner:
             return False
         self.at = match.end()
         self._count(len(digits))
-        self._add("num" if base == 10 else "based", "", Num(Fraction(int(digits))) if base == 10 else Based(digits, base))
+        self._add(
+            "num" if base == 10 else "based", "", Num(Fraction(int(digits))) if base == 10 else Based(digits, base)
+        )
         return True
 
     def _run(self, word: str) -> None:
@@ -211,10 +208,10 @@ class _Scanner:
             self._add("letter", word)
         elif word in FUNCTIONS:
             self._add("name", word)
-        elif word in _PLAIN:
-            self._add("cmd" if _PLAIN[word] == "surd" else "name", _PLAIN[word])
-        elif word in _NAMED or word in GREEK:
-            self._add("letter", _NAMED.get(word, word))
+        elif word in PLAIN:
+            self._add("cmd" if PLAIN[word] == "surd" else "name", PLAIN[word])
+        elif word in NAMED or word in GREEK:
+            self._add("letter", NAMED.get(word, word))
         elif lower in ("percent", "pct", "percentage"):
             self._add("op", "%")
         else:
@@ -225,7 +222,7 @@ class _Scanner:
         if split:  # \quadx, as some data sets have it
             self.spaced = True
             return self._run(name[split.end() :])
-        if name in _DROPPED:
+        if name in LAYOUT:
             self.spaced = self.spaced or name.startswith(("q", "h"))
             skipped = _SPACE.match(self.text, self.at) if name == "hspace*" else None
             self.at = skipped.end() if skipped else self.at
@@ -236,26 +233,26 @@ class _Scanner:
             if skipped is None or name == "phantom":
                 raise Unreadable(f"unknown command \\{name}")
             self.at = skipped.end()
-        elif name in _TEXT:
+        elif name in TEXT:
             self._text(name)
-        elif name in _RENAMED:
-            self._operator(_RENAMED[name])
+        elif name in OPERATORS:
+            self._operator(OPERATORS[name])
         elif name == "|":
             self._operator("|")
-        elif name in _BRACKETS or name in _CLOSING:
-            is_open = name in _BRACKETS
-            self._bracket("open" if is_open else "close", _BRACKETS[name] if is_open else _CLOSING[name])
+        elif name in OPENING or name in CLOSING:
+            is_open = name in OPENING
+            self._bracket("open" if is_open else "close", OPENING[name] if is_open else CLOSING[name])
         elif name in FUNCTIONS:
             self._add("name", name)
         elif name in ("varnothing", "emptyset", "O"):
             self._add("letter", "empty")
-        elif name in _NAMED or name in GREEK or name in _CAPITALS:
-            self._add("letter", {"varphi": "phi", "varepsilon": "epsilon"}.get(name, _NAMED.get(name, name)))
-        elif name in _STRUCTURE:
+        elif name in NAMED or name in GREEK or name in CAPITALS:
+            self._add("letter", {"varphi": "phi", "varepsilon": "epsilon"}.get(name, NAMED.get(name, name)))
+        elif name in STRUCTURES:
             self._add("cmd", {"dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom"}.get(name, name))
         elif name in ("mathbb", "R") or (name == "Bbb"):
             self._blackboard(name)
-        elif name in _FONTS:
+        elif name in FONTS:
             pass  # its braces stay and group
         else:
             raise Unreadable(f"unknown command \\{name}"[:60])
@@ -275,15 +272,17 @@ class _Scanner:
             raise Unreadable(f"\\{command} of nothing")
         words = " ".join(self.text[start + 1 : end].replace("$", " ").replace("~", " ").split())
         lower, option = words.lower().strip(" ,"), _OPTION.fullmatch(words)
-        if not words or lower in ("and", "or", "") or option or _MATHS.fullmatch(words) or lower in _NAMED_WORDS:
+        if not words or lower in ("and", "or", "") or option or _MATHS.fullmatch(words) or lower in SPELT_OUT:
             self.at = end + 1
             self.spaced = True
             if lower in ("and", "or"):
                 self._operator(lower)
             elif option:
-                follows = self.tokens and self.tokens[-1].kind in ("num", "close", "letter") and is_letter_unit(option[1])
+                follows = (
+                    self.tokens and self.tokens[-1].kind in ("num", "close", "letter") and is_letter_unit(option[1])
+                )
                 self._add("text" if follows else "letter", option[1])
-            elif lower in _NAMED_WORDS:
+            elif lower in SPELT_OUT:
                 self._run(lower)
             elif words:
                 inner = _Scanner(words, self.grouping)
@@ -300,7 +299,6 @@ class _Scanner:
 
 
 _TAIL = re.compile(rf"{_DECIMALS}(?P<e>(?!))?")
-_NAMED_WORDS = frozenset(["percent", "sin", "cos", "tan", "pi", "log", "ln", "exp", "max", "min", "gcd", "lcm", "infinity"])
 
 
 def _number(digits: str, match: re.Match[str]) -> Num:

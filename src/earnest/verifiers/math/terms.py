@@ -1,52 +1,36 @@
 """Sums, products, powers, functions: the tight levels of the grammar. A helper of `math`, no verifier; `parse` has the rest.
 
-    sum     = [sign] term {sign term}                sign: + - pm mp
-    term    = factor {[* | /] factor}                no sign between: a product, never before a plain number
-    factor  = sign factor | atom {! | % | ° | '} [^ factor]
-    atom    = number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
+sum     = [sign] term {sign term}                sign: + - pm mp term    = factor {[* | /] factor}                no
+sign between: a product, never before a plain number factor  = sign factor | atom {! | % | ° | '} [^ factor] atom    =
+number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from fractions import Fraction
 
+from earnest.verifiers.math.commands import Commands, negated
 from earnest.verifiers.math.measures import is_unit
-from earnest.verifiers.math.nodes import MAX_NESTING, Based, Grid, Group, Listing, Node, Num, Op, Sym, Unreadable
+from earnest.verifiers.math.nodes import MAX_NESTING, Based, Listing, Node, Num, Op, Sym, Unreadable
 from earnest.verifiers.math.scan import Token
 
 ONE = Num(Fraction(1))
 HALF = Num(Fraction(1, 2))
-_MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"])
 _CALLED = frozenset("fghFGHW")
 """Letters that a bracket after them makes a function, as in f(x); after another letter it is a factor."""
 _STARTS = frozenset(["num", "based", "letter", "name", "cmd", "open"])
 SHORT_WORD = 4
 
 
-class Terms(ABC):
-    """Where the parser stands in the tokens, and the levels from sums down."""
-
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens, self.at, self.depth, self.bars = tokens, 0, 0, 0
+class Terms(Commands):
+    """The levels from sums down."""
 
     @abstractmethod
     def listing(self, *closing: str) -> Node: ...
 
     @abstractmethod
     def group(self, opening: Token) -> Node: ...
-
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.at]
-
-    def take(self) -> Token:
-        token = self.tokens[self.at]
-        self.at = min(self.at + 1, len(self.tokens) - 1)
-        return token
-
-    def is_op(self, *names: str) -> bool:
-        return self.now.kind == "op" and self.now.text in names
 
     def sum(self) -> Node:
         self.depth += 1
@@ -96,7 +80,9 @@ class Terms(ABC):
             return not now.spaced and len(now.text) <= SHORT_WORD and not is_unit(now.text)
         if now.kind == "op" and now.text == "|":
             return not self.bars
-        if now.kind == "open" and now.text == "\\{" or now.kind == "cmd" and now.text in ("end", "mod", "bmod", "pmod"):
+        if (now.kind == "open" and now.text == "\\{") or (
+            now.kind == "cmd" and now.text in ("end", "mod", "bmod", "pmod")
+        ):
             return False
         return now.kind in _STARTS
 
@@ -109,7 +95,7 @@ class Terms(ABC):
             inner = self.factor()
             self.depth -= 1
             return inner if sign == "+" else negated(inner) if sign == "-" else Op(sign, (inner,))
-        return self._power(self._postfix(self.atom()))
+        return self.power(self._postfix(self.atom()))
 
     def _postfix(self, base: Node) -> Node:
         while True:
@@ -118,22 +104,21 @@ class Terms(ABC):
                 base = Op("!", (base,))
             elif self.is_op("%"):
                 self.take()
-                exact = isinstance(base, Num)
-                base = Num(base.value / 100, mixed=True) if exact else Op("/", (base, Num(Fraction(100))))
+                base = _per_cent(base)
             elif self.now.kind == "cmd" and self.now.text == "degree":
                 self.take()
                 base = Op("*", (base, Sym("deg")))
             else:
                 return base
 
-    def _power(self, base: Node) -> Node:
+    def power(self, base: Node) -> Node:
         if not self.is_op("^"):
             return base
         self.take()
         if self._circle():
             return Op("*", (base, Sym("deg")))
         exponent = self.argument(signed=True)
-        return self._power(self._postfix(Op("^", (base, exponent))))
+        return self.power(self._postfix(Op("^", (base, exponent))))
 
     def _circle(self) -> bool:
         """Takes `\\circ` or `{\\circ}`, degrees as LaTeX has them."""
@@ -175,7 +160,7 @@ class Terms(ABC):
             case "name":
                 return self._function(token.text)
             case "cmd":
-                return self._command(token)
+                return self.command(token)
             case "open":
                 return self._subscripted(self.group(token), token.text)
             case "op" if token.text == "|":
@@ -187,7 +172,9 @@ class Terms(ABC):
                 self.take()
                 return Op("abs", (inside,))
             case _:
-                raise Unreadable("an operator without its value" if token.kind in ("op", "rel", "end") else "not an answer")
+                raise Unreadable(
+                    "an operator without its value" if token.kind in ("op", "rel", "end") else "not an answer"
+                )
 
     def _mixed(self, token: Token) -> Node:
         """A number, with the proper fraction that makes it a mixed one."""
@@ -230,7 +217,7 @@ class Terms(ABC):
             match index:
                 case Num(value, None):
                     name += f"_{value}"
-                case Sym(text) if len(text) == 1 and text.isupper() or len(text) > 1:
+                case Sym(text) if (len(text) == 1 and text.isupper()) or len(text) > 1:
                     name += f"_{text}"
                 case Listing():
                     raise Unreadable("a list for an index")
@@ -257,7 +244,9 @@ class Terms(ABC):
         self.take()
         base = self.argument()
         match inside, base:
-            case Num(value, None), Num(number, None) if left in ("(", "{") and number.denominator == 1 and 2 <= number <= 36:
+            case Num(value, None), Num(number, None) if (
+                left in ("(", "{") and number.denominator == 1 and 2 <= number <= 36
+            ):
                 digits = str(value)
                 if number == 10:
                     return inside
@@ -281,7 +270,7 @@ class Terms(ABC):
         if power == Num(Fraction(-1)) or power == Op("neg", (ONE,)):
             name, power = f"arc{name}", None
         if self.now.kind == "open" and self.now.text in ("(", "[", "{"):
-            inside = self._bracketed()
+            inside = self.bracketed()
             args = inside.items if isinstance(inside, Listing) else (inside,)
         else:
             args = (self._bare_argument(),)
@@ -296,7 +285,7 @@ class Terms(ABC):
         found = Op(name, args)
         return found if power is None else Op("^", (found, power))
 
-    def _bracketed(self) -> Node:
+    def bracketed(self) -> Node:
         opening = self.take()
         inside = self.listing("close")
         closing = self.take().text
@@ -309,124 +298,13 @@ class Terms(ABC):
         if self.depth > MAX_NESTING:
             raise Unreadable("nested too deeply", limit=True)
         sign = self.take().text if self.is_op("-") else ""
-        factors: list[Node] = [self._power(self._postfix(self.atom()))]
+        factors: list[Node] = [self.power(self._postfix(self.atom()))]
         while self.now.kind in ("letter", "cmd", "num") and self._is_factor(factors[-1]):
-            factors.append(self._power(self._postfix(self.atom())))
+            factors.append(self.power(self._postfix(self.atom())))
         self.depth -= 1
         found = factors[0] if len(factors) == 1 else Op("*", tuple(factors))
         return negated(found) if sign else found
 
-    def _command(self, token: Token) -> Node:
-        match token.text:
-            case "frac":
-                return Op("/", (self._digit(), self._digit()))
-            case "binom" | "tbinom":
-                return Op("binom", (self._digit(), self._digit()))
-            case "sqrt":
-                index = self._bracketed() if self.now.text == "[" else Num(Fraction(2))
-                return Op("root", (self._digit(whole=True), index))
-            case "surd":
-                return Op("root", (self._power(self.argument()), Num(Fraction(2))))
-            case "overline" | "bar" | "hat":
-                inside = self.argument()
-                if isinstance(inside, Sym):
-                    return Sym(f"{token.text} {inside.name}")
-            case "angle" | "triangle" | "measuredangle":
-                inside = self.argument()
-                if isinstance(inside, Sym):
-                    return Sym(f"{token.text} {inside.name}")
-            case "sum" | "prod":
-                return self._big(token.text)
-            case "begin":
-                return self._matrix()
-            case _:
-                pass
-        raise Unreadable(f"\\{token.text} where it means nothing")
 
-    def _digit(self, *, whole: bool = False) -> Node:
-        """An argument of a command; of a number without braces LaTeX takes one digit. whole: refuse where that matters."""
-        token = self.now
-        if token.kind != "num" or token.width < 2 or self.tokens[self.at - 1].text == "[":
-            return self.argument()
-        number = token.value
-        assert isinstance(number, Num)
-        if whole or number.places is not None or number.value.denominator != 1:
-            raise Unreadable("an argument without braces")
-        first, rest = divmod(int(number.value), 10 ** (token.width - 1))
-        left = Token("num", "", False, Num(Fraction(rest)), token.width - 1)
-        self.tokens[self.at] = left
-        return Num(Fraction(first))
-
-    def _big(self, name: str) -> Node:
-        """A sum or product with its index and bounds."""
-        lower: Node | None = None
-        upper: Node | None = None
-        index = None
-        for _ in range(2):
-            if self.is_op("_") and lower is None:
-                self.take()
-                if self.take().text != "{" or self.now.kind != "letter":
-                    raise Unreadable("a sum without its index")
-                index = Sym(self.take().text)
-                if self.now.text != "=":
-                    raise Unreadable("a sum without its bound")
-                self.take()
-                lower = self.sum()
-                if self.take().text != "}":
-                    raise Unreadable("a sum without its bound")
-            elif self.is_op("^") and upper is None:
-                self.take()
-                upper = self.argument()
-        if index is None or lower is None or upper is None:
-            raise Unreadable("a sum without its bounds")
-        return Op(name, (index, lower, upper, self.term()))
-
-    def _matrix(self) -> Node:
-        name = self._environment()
-        if name == "array":  # its columns
-            self.group_of_letters()
-        if name not in _MATRICES:
-            raise Unreadable(f"an environment of {name}"[:40])
-        rows: list[list[Node]] = [[]]
-        while not (self.now.kind == "cmd" and self.now.text == "end"):
-            if self.is_op("row"):
-                self.take()
-                rows.append([])
-            elif self.is_op("&") and rows[-1]:
-                self.take()
-                rows[-1].append(self.sum())
-            elif not rows[-1]:
-                rows[-1].append(self.sum())
-            else:
-                raise Unreadable("a matrix that is none")
-        self.take()
-        if self._environment() != name:
-            raise Unreadable("an environment that never ends")
-        if not rows[-1]:
-            rows.pop()
-        if not rows or len({len(row) for row in rows}) != 1 or any(isinstance(x, Group) for row in rows for x in row):
-            raise Unreadable("a matrix that is none")
-        return Grid(tuple(tuple(row) for row in rows))
-
-    def _environment(self) -> str:
-        parts = [self.take() for _ in range(3)]
-        if parts[0].text != "{" or parts[1].kind != "word" or parts[2].text != "}":
-            raise Unreadable("an environment without a name")
-        return parts[1].text
-
-    def group_of_letters(self) -> None:
-        """Takes the column specification of an array, as in {cc} or {c|c}."""
-        if self.take().text != "{":
-            raise Unreadable("an array without columns")
-        while self.now.text != "}":
-            token = self.take()
-            if token.kind not in ("letter", "word", "op"):
-                raise Unreadable("an array without columns")
-        self.take()
-
-
-def negated(node: Node) -> Node:
-    """The node with a minus sign, which a plain number takes into itself."""
-    if isinstance(node, Num):
-        return Num(-node.value, node.places, node.mixed)
-    return Op("neg", (node,))
+def _per_cent(node: Node) -> Node:
+    return Num(node.value / 100, mixed=True) if isinstance(node, Num) else Op("/", (node, Num(Fraction(100))))

@@ -1,0 +1,66 @@
+"""The form of an answer that is one number: written out, or left to work out. A helper of `math`, no verifier."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from earnest.verifiers.math.claims import claim
+from earnest.verifiers.math.exact import Budget
+from earnest.verifiers.math.nodes import Node, Num, Op, Quantity, children
+from earnest.verifiers.math.same import constant
+
+
+def is_number(node: Node) -> bool:
+    """True for a number written out: an integer, a decimal, a fraction, a mixed number."""
+    match node:
+        case Num():
+            return True
+        case Op("/", (Num(), Num())):
+            return True
+        case Op("neg", (inner,)):
+            return is_number(inner)
+        case _:
+            return False
+
+
+def is_whole(gold: Node) -> bool:
+    return isinstance(gold, Num) and gold.value.denominator == 1
+
+
+def is_undone(node: Node, *, whole: bool) -> bool:
+    """True if a sum or a product is left to carry out; for a whole number (`whole`) a quotient as well."""
+    match node:
+        case Op("*", (Num(), Op("^", (Num(Fraction(numerator=10, denominator=1)), Num())))):
+            return False  # scientific notation
+        case Op("+" | "*" | "inv" | "sum" | "prod"):
+            return True
+        case Op("/", (Num(), Num())):
+            return whole
+        case _:
+            return any(is_undone(child, whole=whole) for child in children(node))
+
+
+def is_evaluated(node: Node) -> bool:
+    """True for one number with nothing left to work out: no power, no function, no fraction that can be reduced."""
+    match node:
+        case Num():
+            return True
+        case Op("neg", (inner,)):
+            return is_evaluated(inner)
+        case Op("/", (Num(top, None), Num(bottom, None))):
+            reduced = top / bottom if bottom else Fraction(0)
+            return bottom > 1 and reduced.denominator == bottom
+        case Op("*", (Num(), Op("^", (Num(Fraction(numerator=10, denominator=1)), Num())))):
+            return True
+        case Quantity(value, _):
+            return is_evaluated(value)
+        case _:
+            return False
+
+
+def number_of(node: Node, budget: Budget) -> Fraction | None:
+    """The rational value of an answer that is one number, its unit and its name left out."""
+    found = claim(node, budget)
+    inner = node if found is None else found.value
+    inner = inner.value if isinstance(inner, Quantity) else inner
+    return constant(inner, budget) if isinstance(inner, Num | Op) else None
