@@ -214,7 +214,7 @@ def _in_order(listing: Listing, budget: Budget) -> list[Node] | None:
 
 def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] | None, budget: Budget) -> str:
     if given is None:
-        if len(many) == 1 and isinstance(gold, Group) and isinstance(answer, Num | Op | Sym | Chain | Quantity):
+        if len(many) == 1 and isinstance(gold, Group) and _is_one(answer):
             given = (answer,)
         else:
             first, second = region(gold, budget), region(answer, budget)
@@ -224,6 +224,12 @@ def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] 
         return _all_pairs(ordered_gold, [_unnamed(item, budget) for item in given], budget)
     many, given = _members(many, budget), _members(given, budget)
     return _same_members(many, given, budget)
+
+
+def _is_one(node: Node) -> bool:
+    if isinstance(node, Op):
+        return node.name not in ("union", "inter", "minus")
+    return isinstance(node, Num | Chain | Quantity) or (isinstance(node, Sym) and node.name not in ("reals", "empty"))
 
 
 def _unnamed(item: Node, budget: Budget) -> Node:

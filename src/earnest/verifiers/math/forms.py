@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from earnest.verifiers.math.claims import claim
 from earnest.verifiers.math.exact import Budget
-from earnest.verifiers.math.nodes import Node, Num, Op, Quantity, children
+from earnest.verifiers.math.nodes import Node, Num, Op, Quantity, Sym, children
 from earnest.verifiers.math.same import constant
 
 
@@ -32,6 +32,10 @@ def is_undone(node: Node, *, whole: bool) -> bool:
     match node:
         case Op("*", (Num(), Op("^", (Num(Fraction(numerator=10, denominator=1)), Num())))):
             return False  # scientific notation
+        case Op("*", args) if all(isinstance(arg, Num | Sym) for arg in args) and any(
+            isinstance(arg, Sym) for arg in args
+        ):
+            return False  # an angle: 2 pi
         case Op("+" | "*" | "inv" | "sum" | "prod"):
             return True
         case Op("/", (Num(), Num())):

@@ -18,6 +18,7 @@ from earnest.verifiers.math import measures
 from earnest.verifiers.math.nodes import (
     MAX_NODES,
     Chain,
+    Grid,
     Group,
     Listing,
     Node,
@@ -61,7 +62,11 @@ class _Parser(Terms):
         found = self.listing("end")
         if self.now.kind != "end":
             raise Unreadable("something is left over")
-        return found
+        joiner = found.joiner if isinstance(found, Listing) else ","
+        items = [one for item in (found.items if isinstance(found, Listing) else (found,)) for one in expand(item)]
+        for item in items:
+            _check(item)
+        return items[0] if len(items) == 1 else Listing(tuple(items), joiner)
 
     def listing(self, *closing: str) -> Node:
         """Items up to a closing bracket or the end. Semicolons part lists of commas."""
@@ -70,8 +75,7 @@ class _Parser(Terms):
         while True:
             if self.now.kind == "sep" and self.now.text in ("and", "or") and lists[-1]:
                 raise Unreadable("a word without an item")
-            item = self.item()
-            lists[-1] += expand(item)
+            lists[-1].append(self.item())
             if self.now.kind != "sep":
                 break
             separator = self._separator()
@@ -115,6 +119,8 @@ class _Parser(Terms):
         if taken[0].kind == "letter" and ((len(taken) == 2 and taken[1].kind == "text") or not taken[1].spaced):
             return None  # a quantity: x metres; or letters side by side
         self.at = end
+        if " ".join(token.text for token in taken).lower() in ("all real numbers", "all reals"):
+            return Sym("reals")
         return Words(" ".join(" ".join(token.text for token in taken).split()).rstrip("."))
 
     def side(self) -> Node:
@@ -130,7 +136,12 @@ class _Parser(Terms):
             widths.append(self.now.width)
             terms.append(self.region())
         if len(terms) > 1:
-            return Ratio(tuple(terms), tuple(widths))
+            half = self.now.text.lower().replace(".", "").replace(" ", "")
+            ratio = Ratio(tuple(terms), tuple(widths))
+            if self.now.kind not in ("text", "word") or half not in ("am", "pm"):
+                return ratio
+            self.take()
+            return Quantity(ratio, half)
         return self._with_unit(value)
 
     def _with_unit(self, value: Node) -> Node:
@@ -171,6 +182,8 @@ class _Parser(Terms):
         left = opening.text
         if left == "{":
             return self._braces()
+        if left == "\\{" and self.now.kind == "letter" and self._bar_follows():
+            return self._such_that()
         if self.now.kind == "close":
             if (left, self.now.text) not in (("\\{", "\\}"), ("\\{", "}")):
                 raise Unreadable("nothing in brackets")
@@ -198,7 +211,30 @@ class _Parser(Terms):
             raise Unreadable("brackets that do not fit")
         if any(isinstance(item, Listing) for item in items):
             raise Unreadable("lists in brackets")
+        if left + right == "[]":
+            rows = [item.items for item in items if isinstance(item, Group) and item.left + item.right == "[]"]
+            if len(rows) == len(items) and len({len(row) for row in rows}) == 1:
+                return Grid(tuple(rows))
+        if left == "\\{":
+            items = tuple(one for item in items for one in expand(item))
         return Group(left, right, items)
+
+    def _bar_follows(self) -> bool:
+        after = self.tokens[self.at + 1 : self.at + 4]
+        if len(after) == 3 and after[0].text == "in" and after[1].text == "reals":
+            after = after[2:]
+        return after[0].kind == "op" and after[0].text in ("|", ":", "mid")
+
+    def _such_that(self) -> Node:
+        """`\\{x | x > 1\\}`: the condition alone."""
+        while self.take().text not in ("|", ":", "mid"):
+            pass
+        inside = self.listing("close")
+        if self.take().text != "\\}":
+            raise Unreadable("brackets that do not fit")
+        if not all(isinstance(item, Chain) for item in (inside.items if isinstance(inside, Listing) else (inside,))):
+            raise Unreadable("a set whose condition is none")
+        return inside
 
     def _braces(self) -> Node:
         """LaTeX's own braces, which are not seen: what is in them, and a list where commas are in them."""
@@ -212,6 +248,18 @@ class _Parser(Terms):
 
 def _has_number(node: Node) -> bool:
     return isinstance(node, Num) or node == Sym("pi") or any(_has_number(child) for child in children(node))
+
+
+def _check(node: Node) -> None:
+    """Raises Unreadable where a list, a set or text is added or multiplied."""
+    below = children(node)
+    if isinstance(node, Op) and node.name not in ("union", "inter", "minus"):
+        if not all(isinstance(child, Num | Sym | Op | Words) for child in below):
+            raise Unreadable("what is no value in an expression")
+        if any(isinstance(child, Words) for child in below) and not node.name.endswith("_"):
+            raise Unreadable("words in an expression")
+    for child in below:
+        _check(child)
 
 
 def expand(node: Node) -> list[Node]:

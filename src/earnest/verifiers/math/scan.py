@@ -52,7 +52,7 @@ class Token:
     width: int = 0  # digits of a number
 
 
-_SEPARATOR = r"(?:,?\\!\ ?|\{,\}|\\,|\u2009)"
+_SEPARATOR = r"(?:,?\\!\ ?|\ ?\{\ ?,\ ?\}|\\,|\u2009)"
 _DECIMALS = (
     r"(?:\.(?P<decimals>[0-9]*+)(?:\\(?:overline|bar|dot)\ ?\{?(?P<bar>[0-9]++)\}?+|\((?P<paren>[0-9]++)\))?+)?+"
 )
@@ -62,7 +62,11 @@ _NUMBER = re.compile(
 )
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})++")
 _APART = re.compile(r"[-+]?[1-9][0-9]{0,2}(?: [0-9]{3})++(?:\.[0-9]++)?")
-_BASED = re.compile(r"(?=[A-Z]*+[0-9]|[A-Z]{2})([0-9A-Z]{1,256}+)_(?:\{ ?([0-9]{1,2}) ?\}|([0-9]))")
+_BASED = re.compile(
+    r"(?=[A-Z]*+[0-9]|[A-Z]{2})([0-9A-Z]{1,256}+)_(?:\{ ?([0-9]{1,2}) ?\}|([0-9])"
+    r"|\{? ?\\(?:text|mathrm) ?\{([a-z]{3,11})\} ?\}?)"
+)
+_BASES = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _TOKEN = re.compile(
     r"(?P<blank>[\s~]++|\\[,;:!>\ ]|\$)|(?P<set>\\[{}])|(?P<money>\\\$|[€£¥₹])|(?P<percent>\\?%)|(?P<row>\\\\)|(?P<amp>&)"
     r"|\\(?P<cmd>[A-Za-z]++\*?+|\|)|(?P<run>[A-Za-z]++)|(?P<dots>\.\.+)"
@@ -188,7 +192,9 @@ class _Scanner:
             raise Unreadable("too many digits", limit=True)
 
     def _based(self, match: re.Match[str]) -> bool:
-        digits, base = match[1].lstrip("0") or "0", int(match[2] or match[3])
+        digits, base = match[1].lstrip("0") or "0", int(match[2] or match[3] or 0)
+        if match[4] in _BASES:
+            base = _BASES.index(match[4]) + 2
         if not 2 <= base <= 36 or any(int(char, 36) >= base for char in digits):
             return False
         if not digits.isdigit() and base <= 10:

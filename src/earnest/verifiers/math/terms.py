@@ -223,11 +223,18 @@ class Terms(Commands):
                     raise Unreadable("a list for an index")
                 case _:
                     return Op(f"{name}_", (index,))
+        if name in _CALLED and self._is_inverse():
+            self.at += 5
+            return Op(f"{name}^-1()", self._arguments())
         if name[0] in _CALLED and self.now.kind == "open" and self.now.text == "(" and not self.now.spaced:
             return Op(f"{name}()", self._arguments())
         if name == "P" and self.now.text == "(" and self.tokens[self.at + 2].text == ")":
             return Op("P()", self._arguments())
         return Sym(name)
+
+    def _is_inverse(self) -> bool:
+        """True if `^{-1}(` stands here."""
+        return [token.text for token in self.tokens[self.at : self.at + 6]] == ["^", "{", "-", "", "}", "("]
 
     def _arguments(self) -> tuple[Node, ...]:
         self.take()

@@ -36,8 +36,8 @@ OPERATORS = {
     "times": "*", "cdot": "*", "ast": "*", "div": "/", "pm": "pm", "mp": "mp", "le": "<=", "leq": "<=", "leqslant": "<=",
     "ge": ">=", "geq": ">=", "geqslant": ">=", "lt": "<", "gt": ">", "ne": "!=", "neq": "!=", "approx": "~", "simeq": "~",
     "in": "in", "cup": "union", "bigcup": "union", "cap": "inter", "setminus": "minus", "backslash": "minus",
-    "colon": ":", "lvert": "|", "rvert": "|", "vert": "|", "equiv": "equiv", "wedge": "and", "land": "and", "vee": "or",
-    "lor": "or", "prime": "'", "slash": "/", "cong": "equiv",
+    "colon": ":", "mid": "mid", "lvert": "|", "rvert": "|", "vert": "|", "equiv": "equiv", "wedge": "and", "land": "and",
+    "vee": "or", "lor": "or", "prime": "'", "slash": "/", "cong": "equiv",
 }  # fmt: skip
 OPENING = {"lfloor": "floor", "lceil": "ceil", "langle": "<", "lbrace": "\\{", "lbrack": "["}
 CLOSING = {"rfloor": "floor", "rceil": "ceil", "rangle": ">", "rbrace": "\\}", "rbrack": "]"}
