@@ -18,7 +18,7 @@ from earnest.verifiers.math.compare import items_of
 from earnest.verifiers.math.exact import Budget
 from earnest.verifiers.math.forms import number_of
 from earnest.verifiers.math.marks import bare, joined, normal, unescaped
-from earnest.verifiers.math.nodes import MAX_CHARS, Listing, Node, Quantity, Unreadable
+from earnest.verifiers.math.nodes import Listing, Node, Quantity, Unreadable
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.units import Refused
 
@@ -115,8 +115,6 @@ def _of_text(answer: str) -> Gold | Refused:
             text = bare(said[-1].text)
             node = read(text)
     number = None if "=" in text or isinstance(node, Quantity) else _number(text)
-    if isinstance(node, Unreadable) and node.limit and number is None and len(text) <= MAX_CHARS:
-        return Refused(node.reason)
     return Gold(text, normal(text), None if isinstance(node, Unreadable) else node, number)
 
 
