@@ -4,7 +4,7 @@ Kinds must be the same. What is taken for another kind, and nothing else: `x = 5
 set, in any order; named values for a tuple or a list, in their order; an inequality for an interval; a value with its
 unit for a value, and the other way round, since units are compared where both sides state one.
 
-A gold that is a number written out (42, 3/4, 0.5) is met by a number written out, in any notation, by one power
+For a complex number no bracket is left to multiply out. A gold that is a number written out (42, 3/4, 0.5) is met by a number written out, in any notation, by one power
 (2^{10}), a root, a logarithm, a factorial; not by a sum or a product, nor for a whole number by a quotient: `6 \\times
 7`, `20+22` and `84/2` copy the question.
 """
@@ -18,7 +18,7 @@ from itertools import pairwise
 from earnest.verifiers.math import numeric
 from earnest.verifiers.math.claims import claim, is_expression, is_open
 from earnest.verifiers.math.exact import Budget, Undefined
-from earnest.verifiers.math.forms import is_number, is_undone, is_whole
+from earnest.verifiers.math.forms import is_complex, is_number, is_undone, is_unexpanded, is_whole
 from earnest.verifiers.math.measures import canonical_letter
 from earnest.verifiers.math.nodes import (
     Based,
@@ -341,4 +341,6 @@ def _scalar(gold: Node, answer: Node, budget: Budget) -> str:
     found = same(gold, answer, budget)
     if not found:
         return NOT_EQUAL if found is None else ANOTHER
-    return UNDONE if is_number(gold) and is_undone(answer, whole=is_whole(gold)) else ""
+    if is_number(gold):
+        return UNDONE if is_undone(answer, whole=is_whole(gold)) else ""
+    return UNDONE if is_complex(gold) and is_unexpanded(answer) else ""

@@ -19,6 +19,14 @@ _LAYOUT = re.compile(
 )
 _BLANKS = re.compile(r"(?<=[^\w\s])[\s~]++|[\s~]++(?=[^\w\s])")
 MAX_SENTENCE = 400
+_CONCLUDES = re.compile(
+    r"\b(?:is|are|equals|answer|solution|therefore|thus|hence|so|get|obtain|have|find that)\b|:\s*\Z", re.IGNORECASE
+)
+_ASKS = re.compile(
+    r"\b(?:find(?! that)|what|which|who|how|when|where|why|simplify|evaluate|compute|calculate|determine|express|write|solve|expand|factor"
+    r"|convert|give|enter|let|suppose|given|prove|show)\b",
+    re.IGNORECASE,
+)
 _UNSURE = re.compile(
     r"\b(?:not|never|maybe|perhaps|possibly|probably|might|may|could|would|or|either|wrong|incorrect|false|guess|unless|if"
     r"|between|about|around|approximately|roughly|least|most|than|possible|candidates?)\b|n['’]t\b|[?]",
@@ -70,8 +78,8 @@ def _connects(gap: str) -> bool:
 
 
 def only_formula(text: str) -> str:
-    """The formula of a short text that has one, no other number, and no doubt; "" otherwise."""
-    if len(text) > MAX_SENTENCE or _UNSURE.search(text):
+    """The formula of a short text that concludes with it, has no other number and no doubt, and asks nothing; "" otherwise."""
+    if len(text) > MAX_SENTENCE or _UNSURE.search(text) or _ASKS.search(text):
         return ""
     found, rest, at = "", "", 0
     while at < len(text):
@@ -86,7 +94,9 @@ def only_formula(text: str) -> str:
         if end < 0 or found or (left in ("$", "\\(") and "\n" in inside):
             return ""
         found, at = inside, end + len(right)
-    return "" if any(char.isdigit() for char in rest) or "\\" in rest else found
+    if any(char.isdigit() for char in rest) or "\\" in rest or not _CONCLUDES.search(rest.rstrip()):
+        return ""
+    return found
 
 
 def after_is(sentence: str) -> str:

@@ -57,7 +57,7 @@ class Terms(Commands):
                 is_division = self.take().text == "/"
                 factor = self.factor()
                 factors.append(Op("inv", (factor,)) if is_division else factor)
-            elif self._is_factor(factors[-1]):
+            elif self._is_factor():
                 factors.append(self.factor())
             else:
                 break
@@ -69,13 +69,11 @@ class Terms(Commands):
             case _:
                 return Op("*", tuple(factors))
 
-    def _is_factor(self, before: Node) -> bool:
-        """True if what stands here is multiplied with what is before it, without a sign."""
+    def _is_factor(self) -> bool:
+        """True if what stands here is multiplied with what is before it, without a sign. A number never is."""
         now = self.now
-        if now.kind == "num" or now.kind == "based":
-            if isinstance(before, Num | Based) or now.spaced or self.tokens[self.at - 1].kind == "letter":
-                raise Unreadable("a number after another value")
-            return True
+        if now.kind in ("num", "based"):
+            raise Unreadable("a number after another value")
         if now.kind == "word":  # 2xy; a longer word, or one that stands apart, is a unit or text
             return not now.spaced and len(now.text) <= SHORT_WORD and not is_unit(now.text)
         if now.kind == "op" and now.text == "|":
@@ -306,7 +304,7 @@ class Terms(Commands):
             raise Unreadable("nested too deeply", limit=True)
         sign = self.take().text if self.is_op("-") else ""
         factors: list[Node] = [self.power(self._postfix(self.atom()))]
-        while self.now.kind in ("letter", "cmd", "num") and self._is_factor(factors[-1]):
+        while self.now.kind in ("letter", "cmd", "num") and self._is_factor():
             factors.append(self.power(self._postfix(self.atom())))
         self.depth -= 1
         found = factors[0] if len(factors) == 1 else Op("*", tuple(factors))
