@@ -38,8 +38,8 @@ HEAVY = [
     "(x+y+z)^{50}-(x+y+z)^{50}", "\\tan x\\cos x-\\sin x", "\\ln 2-\\ln 2", "\\lfloor 10^9 x\\rfloor",
 ]  # fmt: skip
 PIECES = """
-    \\frac \\sqrt \\sqrt[3] { } ( ) [ ] \\{ \\} \\left \\right | + - * / ^ _ ! % = < > \\le \\ne \\in \\cup \\setminus \\pm , ; : .
-    and or \\text{ \\text{cm} 1 2 10 0 x y n e i \\pi \\infty \\sin \\log \\ln \\sum_{k=1}^{3} \\binom & \\\\ \\begin{pmatrix}
+    \\frac \\sqrt \\sqrt[3] { } ( ) [ ] \\{ \\} \\left \\right | + - * / ^ _ ! % = < > \\le \\ne \\in \\cup \\setminus \\pm , ; :
+    . and or \\text{ \\text{cm} 1 2 10 0 x y n e i \\pi \\infty \\sin \\log \\ln \\sum_{k=1}^{3} \\binom & \\\\ \\begin{pmatrix}
     \\end{pmatrix} $ \\$ \\% ^\\circ \\boxed{ 1,234 0.5 ½ ² √ ∞ ≤ × − ° abc cm \\mathbb{R} \\varnothing \\overline{3} '
 """
 ANSWERS = st.one_of(st.text(max_size=120), st.lists(st.sampled_from([*PIECES.split(), " "]), max_size=24).map("".join))

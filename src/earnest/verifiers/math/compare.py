@@ -4,9 +4,9 @@ Kinds must be the same. What is taken for another kind, and nothing else: `x = 5
 set, in any order; named values for a tuple or a list, in their order; an inequality for an interval; a value with its
 unit for a value, and the other way round, since units are compared where both sides state one.
 
-For a complex number no bracket is left to multiply out. A gold that is a number written out (42, 3/4, 0.5) is met by a number written out, in any notation, by one power
-(2^{10}), a root, a logarithm, a factorial; not by a sum or a product, nor for a whole number by a quotient: `6 \\times
-7`, `20+22` and `84/2` copy the question.
+For a complex number no bracket is left to multiply out. A gold that is a number written out (42, 3/4, 0.5) is met by a
+number written out, in any notation, by one power (2^{10}), a root, a logarithm, a factorial; not by a sum or a
+product, nor for a whole number by a quotient: `6 \\times 7`, `20+22` and `84/2` copy the question.
 """
 
 from __future__ import annotations

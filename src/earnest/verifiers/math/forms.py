@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from earnest.verifiers.math.claims import claim
 from earnest.verifiers.math.exact import Budget
-from earnest.verifiers.math.nodes import Node, Num, Op, Quantity, Sym, children, symbols
+from earnest.verifiers.math.nodes import Node, Num, Op, Quantity, Sym, children
 from earnest.verifiers.math.same import constant
 
 
@@ -46,21 +46,17 @@ def is_undone(node: Node, *, whole: bool) -> bool:
 
 def is_complex(node: Node) -> bool:
     """True for a complex number written out: terms that are numbers, or numbers times i."""
-    if not any(child == Sym("i") for child in _leaves(node)) or symbols(node):
-        return False
     terms = node.args if isinstance(node, Op) and node.name == "+" else (node,)
-    return not any(
-        is_unexpanded(term) or any(isinstance(leaf, Sym) and leaf.name != "i" for leaf in _leaves(term))
-        for term in terms
-    )
+    letters = {leaf.name for leaf in _leaves(node) if isinstance(leaf, Sym)}
+    return letters == {"i"} and not any(is_unexpanded(term) for term in terms)
 
 
 def is_unexpanded(node: Node) -> bool:
     """True if a sum is multiplied, raised to a power or divided by: what a problem in complex numbers asks to carry out."""
     match node:
-        case Op("*", args) if any(isinstance(arg, Op) and arg.name in ("+", "inv") for arg in args):
+        case Op("*", args) if any(isinstance(arg, Op) and arg.name == "+" for arg in args):
             return True
-        case Op("^", (Op("+"), _)) | Op("/", (_, Op("+"))):
+        case Op("^", (Op("+"), _)) | Op("/", (_, Op("+"))) | Op("inv", (Op("+"),)):
             return True
         case Op(_, args):
             return any(is_unexpanded(arg) for arg in args)

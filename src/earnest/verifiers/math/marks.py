@@ -23,8 +23,8 @@ _CONCLUDES = re.compile(
     r"\b(?:is|are|equals|answer|solution|therefore|thus|hence|so|get|obtain|have|find that)\b|:\s*\Z", re.IGNORECASE
 )
 _ASKS = re.compile(
-    r"\b(?:find(?! that)|what|which|who|how|when|where|why|simplify|evaluate|compute|calculate|determine|express|write|solve|expand|factor"
-    r"|convert|give|enter|let|suppose|given|prove|show)\b",
+    r"\b(?:find(?! that)|what|which|who|how|when|where|why|simplify|evaluate|compute|calculate|determine|express|write"
+    r"|solve|expand|factor|convert|give|enter|let|suppose|given|prove|show)\b",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(
@@ -78,7 +78,7 @@ def _connects(gap: str) -> bool:
 
 
 def only_formula(text: str) -> str:
-    """The formula of a short text that concludes with it, has no other number and no doubt, and asks nothing; "" otherwise."""
+    """The formula that a short text concludes with, which has no other number, no doubt and no question; "" otherwise."""
     if len(text) > MAX_SENTENCE or _UNSURE.search(text) or _ASKS.search(text):
         return ""
     found, rest, at = "", "", 0

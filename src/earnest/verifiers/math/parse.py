@@ -105,7 +105,7 @@ class _Parser(Terms):
             sides.append(self.side())
         return Chain(tuple(sides), tuple(signs)) if signs else sides[0]
 
-    def _words(self) -> Words | None:
+    def _words(self) -> Words | Sym | None:
         """Text, where the whole item is that: a word of two letters at least, and nothing else beside it but words."""
         end = self.at
         while self.tokens[end].kind in ("word", "text", "letter"):
