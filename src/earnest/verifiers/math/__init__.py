@@ -39,7 +39,7 @@ from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
 from earnest.verifiers.math.gold import Gold, read_gold
 from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped
-from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Node, Unreadable, Words
+from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
@@ -122,9 +122,8 @@ def _said(text: str, gold: Gold) -> _Said:
 
 def _is_contradicted(text: str, settled: Candidate) -> bool:
     def key(line: str) -> Hashable | None:
-        if not any(char.isdigit() or char == "\\" for char in line[:MAX_CHARS]):
-            return None
-        return _key(_of_sentence(line))
+        found = _key(line) if any(char.isdigit() or char == "\\" for char in line[:MAX_CHARS]) else None
+        return None if isinstance(found, Chain) else found  # a line of a calculation
 
     return commitment.is_contradicted(text, settled, key)
 

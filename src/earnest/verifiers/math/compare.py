@@ -18,7 +18,7 @@ from itertools import pairwise
 from earnest.verifiers.math import numeric
 from earnest.verifiers.math.claims import claim, is_expression, is_open
 from earnest.verifiers.math.exact import Budget, Undefined
-from earnest.verifiers.math.forms import is_complex, is_number, is_undone, is_unexpanded, is_whole
+from earnest.verifiers.math.forms import has_sum, is_complex, is_number, is_undone, is_unexpanded, is_whole
 from earnest.verifiers.math.measures import canonical_letter
 from earnest.verifiers.math.nodes import (
     Based,
@@ -338,9 +338,13 @@ def _scalar(gold: Node, answer: Node, budget: Budget) -> str:
         return "" if gold == answer else KIND
     if isinstance(gold, Sym) and isinstance(answer, Sym):
         return "" if gold == answer else ANOTHER
+    if is_open(answer) and not is_open(gold):
+        return KIND
     found = same(gold, answer, budget)
     if not found:
         return NOT_EQUAL if found is None else ANOTHER
+    if has_sum(answer) and not has_sum(gold):
+        return UNDONE
     if is_number(gold):
         return UNDONE if is_undone(answer, whole=is_whole(gold)) else ""
     return UNDONE if is_complex(gold) and is_unexpanded(answer) else ""

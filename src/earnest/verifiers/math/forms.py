@@ -36,6 +36,8 @@ def is_undone(node: Node, *, whole: bool) -> bool:
             isinstance(arg, Sym) for arg in args
         ):
             return False  # an angle: 2 pi
+        case Op("+", args) if any(Sym("i") in _leaves(arg) for arg in args):
+            return is_unexpanded(node)
         case Op("+" | "*" | "inv" | "sum" | "prod"):
             return True
         case Op("/", (Num(), Num())):
@@ -67,6 +69,11 @@ def is_unexpanded(node: Node) -> bool:
 def _leaves(node: Node) -> list[Node]:
     below = children(node)
     return [leaf for child in below for leaf in _leaves(child)] if below else [node]
+
+
+def has_sum(node: Node) -> bool:
+    """True if a sum or a product over an index is in it."""
+    return (isinstance(node, Op) and node.name in ("sum", "prod")) or any(has_sum(child) for child in children(node))
 
 
 def is_evaluated(node: Node) -> bool:

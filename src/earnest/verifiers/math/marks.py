@@ -32,6 +32,10 @@ _UNSURE = re.compile(
     r"|between|about|around|approximately|roughly|least|most|than|possible|candidates?)\b|n['’]t\b|[?]",
     re.IGNORECASE,
 )
+_HEDGES = re.compile(
+    r"\b(?:or|either|not|never|maybe|perhaps|possibly|probably|might|guess|wrong|incorrect|false|unless)\b|n['’]t\b|[?]",
+    re.IGNORECASE,
+)
 _IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
 _TWICE = re.compile(r"\\\\(?=[A-Za-z])")
 _NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
@@ -102,6 +106,8 @@ def only_formula(text: str) -> str:
 def after_is(sentence: str) -> str:
     """What a sentence says that something is; "" if it says nothing of the kind, or is not sure of it."""
     marks = list(_IS.finditer(sentence[:MAX_SENTENCE]))
-    if not marks or len(sentence) > MAX_SENTENCE or _UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
+    if not marks or len(sentence) > MAX_SENTENCE or _HEDGES.search(sentence):
+        return ""
+    if _UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
         return ""
     return sentence[marks[-1].end() :]
