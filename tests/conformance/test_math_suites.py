@@ -114,11 +114,12 @@ EQUAL = [
 
 
 @needs_data
-def test_different_golds_of_math500_meet_only_where_they_are_equal() -> None:
+@pytest.mark.parametrize("count", [PAIRS, pytest.param(None, marks=pytest.mark.slow)], ids=["some", "all"])
+def test_different_golds_of_math500_meet_only_where_they_are_equal(count: int | None) -> None:
     answers = sorted({row["answer"] for row in lines(DATA / "math500" / "math500.jsonl")})
     pairs = [(a, b) for a in answers for b in answers if a != b]
-    if not os.environ.get("EARNEST_ALL_PAIRS"):
-        pairs = random.Random(0).sample(pairs, PAIRS) + [(a, b) for a, b in pairs if {a, b} in EQUAL]
+    if count is not None:
+        pairs = random.Random(0).sample(pairs, count) + [(a, b) for a, b in pairs if {a, b} in EQUAL]
     verdicts = Math().judge([make_item(f"$\\boxed{{{b}}}$", a) for a, b in pairs])
     met = [(a, b) for (a, b), v in zip(pairs, verdicts, strict=True) if v.correct is not False]
     assert [pair for pair in met if set(pair) not in EQUAL] == []

@@ -46,6 +46,7 @@ UNDONE = "not worked out"
 _ZERO = Num(Fraction(0))
 _POINT = (Fraction(37, 11), Fraction(-53, 13), Fraction(29, 17), Fraction(-31, 19), Fraction(41, 23))
 MAX_ITEMS = 64
+_COORDINATES = ("x", "y", "z")
 
 
 def difference(gold: Node, answer: Node, budget: Budget) -> str:
@@ -204,12 +205,14 @@ def items_of(node: Node, budget: Budget) -> Sequence[Node] | None:
 
 
 def _in_order(listing: Listing, budget: Budget) -> list[Node] | None:
-    """The values of `x = 3, y = -1`; None unless every item has a name of its own."""
-    found = [claim(item, budget) for item in listing.items]
-    names = [one.name for one in found if one is not None and one.name is not None]
-    if len(names) < len(found) or len(set(names)) < len(names):
+    """The values of `x = 3, y = -1`, coordinates by their letters; None unless every item has a name of its own."""
+    found = [one for item in listing.items if (one := claim(item, budget)) is not None and one.name is not None]
+    names = [one.name for one in found]
+    if len(found) < len(listing.items) or len(set(names)) < len(names):
         return None
-    return [one.value for one in found if one is not None]
+    if all(isinstance(name, Sym) and name.name in _COORDINATES for name in names):
+        found.sort(key=lambda one: repr(one.name))
+    return [one.value for one in found]
 
 
 def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] | None, budget: Budget) -> str:
