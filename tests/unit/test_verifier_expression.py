@@ -169,36 +169,9 @@ def test_values_are_exact(tree: str) -> None:
     assert sides[0].value == value(tree)
 
 
-PIECES = [
-    "1",
-    "2",
-    "13",
-    "(",
-    ")",
-    "[",
-    "]",
-    "{",
-    "}",
-    "+",
-    "-",
-    "*",
-    "/",
-    "=",
-    "x",
-    "×",
-    "÷",
-    ".",
-    ",",
-    "\\frac{",
-    "\\boxed{",
-    "Answer:",
-    "or",
-    "²",
-    "½",
-    "<answer>",
-    "</answer>",
-]
-ANYTHING = st.one_of(st.text(max_size=200), st.lists(st.sampled_from([*PIECES, " ", "\n"]), max_size=60).map("".join))
+SYMBOLS = "1 2 13 ( ) [ ] { } + - * / = x × ÷ . , \\frac{ \\boxed{ Answer: or ² ½ <answer> </answer>"
+PIECES = [*SYMBOLS.split(), " ", "\n"]
+ANYTHING = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
 
 
 @settings(max_examples=500, deadline=None, database=None)
