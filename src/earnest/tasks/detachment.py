@@ -1,228 +1,149 @@
-"""Derivations in propositional calculus as trees of rules, and the Metamath proofs that they are. A helper, no task.
+"""Theorems of propositional calculus to prove in Metamath, as many as are asked for, each with a known proof.
 
-A tree says which rule is applied to the results of which other trees; what is put for the variables follows by unification, as in
-Meredith's condensed detachment: the tree's result is the most general statement that it proves (its principal type), or there is
-none. Formulas are those of implication and negation, written as in the database that the package ships.
+A problem is made by drawing a tree of rules from the small database that the package ships (axioms, earlier theorems, detachment and
+other rules of inference), and is the most general theorem that the tree proves (`derivations.py`). Nothing is read from disk. The
+proof is checked by the verifier `proof`, and any proof counts.
+
+The known proof is one of many: `difficulty`, its number of axioms, theorems and rules applied, and `steps`, its labels, say how
+long a proof is enough, not how long it must be. A theorem that is an instance of one line of the database is left out.
+
+Two theorems that differ in the names of their variables are one, and a side of the split is the hash of a theorem: a theorem
+is on one side only, whichever proofs of it there are. What can be a special case of a training problem is in test all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from random import Random
+from typing import ClassVar
 
-from earnest.verifiers.proof.database import Assertion, Expression
+from pydantic import Field
 
-Formula: TypeAlias = "str | int | tuple[Formula, ...]"
-"""A variable of the database, an unknown of unification, ("~", a) or ("->", a, b)."""
-IMPLIES, NOT, PROVED = "->", "~", "|-"
+from earnest.component import digest
+from earnest.seeding import rng
+from earnest.tasks.base import Task
+from earnest.tasks.derivations import Derived, Rule, Syntax, Tree, derive, is_instance, rule, text
+from earnest.tasks.generated import LazyProblems, distinct, split_of
+from earnest.tasks.proving import Known, gold, no_proofs, question
+from earnest.types import Problem, Solution, Split
+from earnest.verifiers import golds
+from earnest.verifiers.proof.database import Assertion, Database, read
+from earnest.verifiers.proof.metamath import SHIPPED
+
+MOST_RULES, LABELS_PER_RULE = 8, 8
+"""Trees have two rules or more, each size as often as another, up to as many as `max_steps` has room for."""
+PATIENCE = 50
+"""Trees of one size that are drawn before another size is: fewer of the large ones fit together."""
+MOST_SYMBOLS = 40
+"""Symbols in a theorem: one that nobody can read teaches little."""
+_FORMULA, _PROVED = "wff", "|-"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An assertion as a rule of inference. Example: Rule("mp", ("p", "q"), ("p", ("->", "p", "q")), "q")."""
+class Detachment(Task):
+    """Proofs from axioms, theorems and rules; a tenth of all theorems, by hash, is kept for dev and a tenth for test."""
 
-    label: str
-    variables: tuple[str, ...]  # in the order in which a proof names what is put for them
-    premises: tuple[Formula, ...]
-    conclusion: Formula
+    templated: ClassVar[bool] = True
 
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """A rule applied to what other trees prove, one for each premise."""
-
-    rule: Rule
-    children: tuple[Tree, ...] = ()
+    max_steps: int = Field(60, ge=30)
+    """Labels in the longest known proof."""
+    distractors: int = Field(3, ge=0, le=50)
+    """Statements listed in a question that the known proof does not use."""
+    train_size: int = Field(1_000_000, ge=1)
+    """Training problems, made when asked for. Each is a draw of its own, so short ones repeat."""
+    dev_size: int = Field(100, ge=1, le=1_000)
+    """Problems of the dev split, all different."""
+    test_size: int = Field(200, ge=1, le=1_000)
+    """Problems of the test split, all different."""
 
     @property
-    def size(self) -> int:
-        """Rules in it."""
-        return 1 + sum(child.size for child in self.children)
+    def verifier_name(self) -> str:
+        return "proof"
+
+    def problems(self, split: Split) -> Sequence[Problem]:
+        if split == "train":
+            return LazyProblems(self.train_size, self._train)
+        return _held_out(self.max_steps, self.distractors, split, self.dev_size if split == "dev" else self.test_size)
+
+    def gold(self, problem: Problem) -> Solution:
+        return gold(problem)
+
+    def wrong(self, problem: Problem) -> list[Solution]:
+        """The proof with a label more or less, twice, or unfinished; and the labels that build the formula and prove nothing."""
+        labels = self.gold(problem).answer.split()
+        formula = problem.meta["formula"]
+        return [*no_proofs(read(SHIPPED), labels, "theorem"), Solution("", str(formula))]
+
+    def _train(self, index: int) -> Problem:
+        seed = rng("detachment", self.max_steps, "train", index)
+        return _problem(_draw(self.max_steps, "train", seed), self.distractors)
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """What a tree proves, variables named in the order of their first appearance, and the labels of the proof."""
-
-    statement: Formula
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Syntax:
-    """Labels of the statements that build formulas, and variables in the order in which they are to be used."""
-
-    variables: Mapping[str, str]  # variable -> label of its $f
-    implication: str
-    negation: str
-
-    def write(self, formula: Formula) -> list[str]:
-        """The labels that put a formula on the stack."""
-        if isinstance(formula, str):
-            return [self.variables[formula]]
-        assert isinstance(formula, tuple), formula
-        parts = [label for part in formula[1:] for label in self.write(part)]
-        return [*parts, self.implication if formula[0] == IMPLIES else self.negation]
+@lru_cache(maxsize=32)
+def _held_out(max_steps: int, distractors: int, split: Split, size: int) -> tuple[Problem, ...]:
+    return distinct(
+        size,
+        lambda i: _problem(_draw(max_steps, split, rng("detachment", max_steps, split, i)), distractors),
+        key=lambda problem: problem.answer,  # another proof of a theorem would list other statements
+    )
 
 
-def rule(assertion: Assertion) -> Rule:
-    """The rule that an assertion of the shipped database is."""
-    essentials = [h for h in assertion.hypotheses if not h.floating]
-    variables = tuple(h.symbols[1] for h in assertion.hypotheses if h.floating)
-    premises = tuple(read(h.symbols[1:]) for h in essentials)
-    return Rule(assertion.label, variables, premises, read(assertion.symbols[1:]))
+def _draw(max_steps: int, split: Split, random: Random) -> Derived:
+    """A theorem of this split."""
+    _, by_premises, syntax = _system()
+    closed = by_premises[0]
+    while True:
+        size = random.randint(2, min(MOST_RULES, max_steps // LABELS_PER_RULE))
+        for _ in range(PATIENCE):
+            found = derive(_tree(size, by_premises, random), syntax)
+            if found is None or len(found.labels) > max_steps:
+                continue
+            statement = text(found.statement)
+            if len(statement.split()) > MOST_SYMBOLS or split_of(statement) != split:
+                continue
+            if not any(is_instance(found.statement, known.conclusion) for known in closed):
+                return found
 
 
-def read(symbols: Expression) -> Formula:
-    """Example: ("(", "p", "->", "~", "q", ")") -> ("->", "p", ("~", "q")). Asserts that it is a formula."""
-    formula, end = _read(symbols, 0)
-    assert end == len(symbols), symbols
-    return formula
+def _tree(size: int, by_premises: Sequence[Sequence[Rule]], random: Random) -> Tree:
+    """A tree of this many rules; which of them fit together is found out later."""
+    premises = 0 if size == 1 else 1 if size == 2 else random.choice((1, 2))
+    sizes = [size - 1] if premises == 1 else []
+    if premises == 2:
+        first = random.randint(1, size - 2)
+        sizes = [first, size - 1 - first]
+    return Tree(random.choice(by_premises[premises]), tuple(_tree(n, by_premises, random) for n in sizes))
 
 
-def _read(symbols: Expression, at: int) -> tuple[Formula, int]:
-    if symbols[at] == NOT:
-        inner, end = _read(symbols, at + 1)
-        return (NOT, inner), end
-    if symbols[at] != "(":
-        return symbols[at], at + 1
-    left, middle = _read(symbols, at + 1)
-    assert symbols[middle] == IMPLIES, symbols
-    right, end = _read(symbols, middle + 1)
-    assert symbols[end] == ")", symbols
-    return (IMPLIES, left, right), end + 1
+def _problem(found: Derived, distractors: int) -> Problem:
+    database, _, syntax = _system()
+    symbols = (_PROVED, *text(found.statement).split())
+    order = 1 + max(s.order for s in database.statements.values())
+    known = Known(database, symbols, order, (), (), found.labels)
+    prompt = question(known, distractors)
+    return Problem(
+        id=f"detachment/{digest(prompt)[:12]}",
+        task="detachment",
+        prompt=prompt,
+        answer=golds.write({"system": "metamath", "db": SHIPPED.name, "statement": " ".join(symbols)}),
+        meta={
+            "difficulty": known.difficulty,
+            "steps": len(found.labels),
+            "proof": " ".join(found.labels),
+            "formula": " ".join(syntax.write(found.statement)),
+        },
+    )
 
 
-def text(formula: Formula) -> str:
-    """Example: ("->", "p", ("~", "q")) -> "( p -> ~ q )"."""
-    if not isinstance(formula, tuple):
-        return str(formula)
-    if formula[0] == NOT:
-        return f"{NOT} {text(formula[1])}"
-    return f"( {text(formula[1])} {IMPLIES} {text(formula[2])} )"
-
-
-def derive(tree: Tree, syntax: Syntax, goal: Formula | None = None) -> Derived | None:
-    """What the tree proves; None if its rules do not fit together, or need more variables than there are.
-
-    goal: a statement that it must prove as it stands, its variables fixed.
-    """
-    unifier = _Unifier()
-    placed = unifier.place(tree)
-    if placed is None or (goal is not None and not unifier.unify(placed.conclusion, goal)):
-        return None
-    names = dict.fromkeys([] if goal is None else _variables(goal))
-    free = [unknown for unknown in unifier.unknowns_of(placed.conclusion) if unknown not in names]
-    letters = [v for v in syntax.variables if v not in names]
-    if len(free) > len(letters):
-        return None
-    named: dict[int, str] = dict(zip(free, letters, strict=False))
-    other = next(iter([*named.values(), *names, *letters]))  # what appears in no result may be anything
-    return Derived(unifier.resolved(placed.conclusion, named, other), tuple(_labels(placed, unifier, syntax, named, other)))
-
-
-def is_instance(formula: Formula, of: Formula) -> bool:
-    """Whether a formula is what another becomes when formulas are put for its variables."""
-    return _matches(of, formula, {})
-
-
-def _matches(pattern: Formula, formula: Formula, by: dict[str, Formula]) -> bool:
-    if isinstance(pattern, str):
-        return by.setdefault(pattern, formula) == formula
-    assert isinstance(pattern, tuple), pattern
-    if not isinstance(formula, tuple) or formula[0] != pattern[0]:
-        return False
-    return all(_matches(p, f, by) for p, f in zip(pattern[1:], formula[1:], strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A tree whose rules have unknowns of their own for their variables."""
-
-    rule: Rule
-    put: tuple[int, ...]
-    conclusion: Formula
-    children: tuple[_Placed, ...]
-
-
-class _Unifier:
-    """Unknowns and what is known of them."""
-
-    def __init__(self) -> None:
-        self.bound: dict[int, Formula] = {}
-        self.count = 0
-
-    def place(self, tree: Tree) -> _Placed | None:
-        children: list[_Placed] = []
-        for child in tree.children:
-            placed = self.place(child)
-            if placed is None:
-                return None
-            children.append(placed)
-        put = tuple(range(self.count, self.count + len(tree.rule.variables)))
-        self.count += len(put)
-        by: dict[str, int] = dict(zip(tree.rule.variables, put, strict=True))
-        for premise, child in zip(tree.rule.premises, children, strict=True):
-            if not self.unify(_renamed(premise, by), child.conclusion):
-                return None
-        return _Placed(tree.rule, put, _renamed(tree.rule.conclusion, by), tuple(children))
-
-    def unify(self, a: Formula, b: Formula) -> bool:
-        a, b = self._found(a), self._found(b)
-        if a == b:
-            return True
-        if isinstance(a, int) or isinstance(b, int):
-            unknown, value = (a, b) if isinstance(a, int) else (b, a)
-            assert isinstance(unknown, int)
-            if unknown in self.unknowns_of(value):
-                return False
-            self.bound[unknown] = value
-            return True
-        if isinstance(a, str) or isinstance(b, str) or a[0] != b[0]:
-            return False
-        return all(self.unify(x, y) for x, y in zip(a[1:], b[1:], strict=True))
-
-    def unknowns_of(self, formula: Formula) -> dict[int, None]:
-        """In the order of their first appearance."""
-        formula = self._found(formula)
-        if isinstance(formula, int):
-            return {formula: None}
-        found: dict[int, None] = {}
-        for part in formula[1:] if isinstance(formula, tuple) else ():
-            found |= self.unknowns_of(part)
-        return found
-
-    def resolved(self, formula: Formula, named: Mapping[int, str], other: str) -> Formula:
-        formula = self._found(formula)
-        if isinstance(formula, int):
-            return named.get(formula, other)
-        if isinstance(formula, str):
-            return formula
-        return (formula[0], *(self.resolved(part, named, other) for part in formula[1:]))
-
-    def _found(self, formula: Formula) -> Formula:
-        while isinstance(formula, int) and formula in self.bound:
-            formula = self.bound[formula]
-        return formula
-
-
-def _renamed(formula: Formula, by: Mapping[str, int]) -> Formula:
-    if isinstance(formula, str):
-        return by.get(formula, formula)
-    assert isinstance(formula, tuple), formula
-    return (formula[0], *(_renamed(part, by) for part in formula[1:]))
-
-
-def _variables(formula: Formula) -> list[str]:
-    if isinstance(formula, str):
-        return [formula]
-    return [v for part in formula[1:] for v in _variables(part)] if isinstance(formula, tuple) else []
-
-
-def _labels(
-    placed: _Placed, unifier: _Unifier, syntax: Syntax, named: Mapping[int, str], other: str
-) -> Sequence[str]:
-    put = [label for unknown in placed.put for label in syntax.write(unifier.resolved(unknown, named, other))]
-    proofs = [label for child in placed.children for label in _labels(child, unifier, syntax, named, other)]
-    return [*put, *proofs, placed.rule.label]
+@cache
+def _system() -> tuple[Database, tuple[tuple[Rule, ...], ...], Syntax]:
+    """The shipped database; its rules with no, one and two premises; and how it writes formulas."""
+    database = read(SHIPPED)
+    assertions = [s for s in database.statements.values() if isinstance(s, Assertion)]
+    rules = [rule(a) for a in assertions if a.symbols[0] == _PROVED]
+    variables = {
+        s.symbols[1]: s.label for s in database.statements.values() if not isinstance(s, Assertion) and s.floating
+    }
+    formulas = {len(a.hypotheses): a.label for a in assertions if a.symbols[0] == _FORMULA}
+    by_premises = tuple(tuple(r for r in rules if len(r.premises) == n) for n in range(3))
+    return database, by_premises, Syntax(variables, implication=formulas[2], negation=formulas[1])

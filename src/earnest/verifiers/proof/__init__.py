@@ -7,6 +7,12 @@ The gold says what is to be proved. For Metamath, checked here and now by code o
 The answer is the list of labels of a normal proof, in a fenced block or alone. `db` is a file in the folder `databases`, or
 `propositional.mm`, which the package ships. Without `label`, the statement is to be proved after all else in the database.
 
+For Coq, a program of the system that is run in the sandbox (`coq.py`):
+
+    {"system": "coq", "header": "Require Import Arith.", "name": "goal", "statement": "forall n : nat, n + 0 = n"}
+
+The answer is the script of tactics. Where there is no Coq, nothing can be graded (status `error`).
+
 It is not for proofs in words.
 """
 
@@ -14,6 +20,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -24,13 +31,16 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
-from earnest.verifiers.proof import metamath
+from earnest.verifiers.proof import coq, metamath
 from earnest.verifiers.proof.answer import proof_text
 from earnest.verifiers.proof.check import Target
+from earnest.verifiers.proof.coq import CoqGoal
 from earnest.verifiers.units import Refused
 from earnest.verifiers.verdicts import unanswered, ungradable
 
-Goal: TypeAlias = Target
+Goal: TypeAlias = "Target | CoqGoal"
+JOBS = 4
+"""Proofs that are put to Coq at the same time, if the machine has the processors."""
 
 
 def _beside_the_data() -> str | None:
@@ -47,11 +57,17 @@ class Proof(Verifier):
     databases: DataPath | None = Field(default_factory=_beside_the_data)
     """Folder of the Metamath databases that golds name. Default: `verify/metamath` beside $EARNEST_DATA, if it is there."""
 
+    seconds: float = Field(20.0, gt=0)
+    """Seconds that Coq may take for each of its steps."""
+
     def files(self) -> tuple[Path, ...]:
         return tuple(sorted(Path(self.databases).glob("*.mm"))) if self.databases else ()
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
-        return [self._judge(item) for item in items]
+        if not any('"coq"' in (item.problem.answer or "") for item in items):
+            return [self._judge(item) for item in items]
+        with ThreadPoolExecutor(JOBS) as pool:
+            return list(pool.map(self._judge, items))
 
     def check_gold(self, answer: str) -> str | None:
         goal = self._goal(answer)
@@ -71,7 +87,7 @@ class Proof(Verifier):
             return unanswered(Status.NO_ANSWER, proof.reason)
         if not proof:
             return unanswered(Status.NO_ANSWER, "nothing there")
-        return metamath.grade(goal, proof)
+        return coq.grade(goal, proof) if isinstance(goal, CoqGoal) else metamath.grade(goal, proof)
 
     def _goal(self, answer: str | None) -> Goal | Refused:
         gold = golds.read(answer)
@@ -79,4 +95,6 @@ class Proof(Verifier):
             return gold
         if gold.get("system") == "metamath":
             return metamath.target(gold, self.databases)
-        return Refused("'system' must be \"metamath\"")
+        if gold.get("system") == "coq":
+            return coq.target(gold, self.seconds)
+        return Refused("'system' must be \"metamath\" or \"coq\"")
