@@ -6,8 +6,9 @@ the last label needs by counting back, and works out each of them by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import takewhile, product
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product, takewhile
 
 
 class NoProof(Exception):
@@ -23,6 +24,7 @@ class Said:
     active: list[str]  # labels of hypotheses
     apart: list[frozenset[str]]
     number: int
+    unfinished: bool
 
 
 class Plain:
@@ -47,14 +49,13 @@ class Plain:
             else:
                 kind = next(tokens)
                 symbols = [*takewhile("$=".__ne__, takewhile("$.".__ne__, tokens))]
-                if kind == "$p":
-                    _ = [*takewhile("$.".__ne__, tokens)]
-                self.said[token] = Said(kind, symbols, [*hypotheses], [*apart], len(self.said))
+                proof = [*takewhile("$.".__ne__, tokens)] if kind == "$p" else []
+                self.said[token] = Said(kind, symbols, [*hypotheses], [*apart], len(self.said), "?" in "".join(proof))
                 if kind in ("$f", "$e"):
                     hypotheses.append(token)
 
     @staticmethod
-    def _tokens(text: str):
+    def _tokens(text: str) -> Iterator[str]:
         comment = False
         for token in text.split():
             if token in ("$(", "$)"):
@@ -70,12 +71,22 @@ class Plain:
         used = {*said.symbols}.union(*(self.said[h].symbols for h in said.active if self.said[h].kind == "$e"))
         return [h for h in said.active if self.said[h].kind == "$e" or self.said[h].symbols[1] in used]
 
-    def prove(self, label: str, proof: list[str]) -> None:
+    def proves(self, label: str, proof: list[str], *, apart: bool = True) -> bool:
+        """Whether the steps prove the statement. apart False: as if it had no $d conditions of its own."""
+        try:
+            self.prove(label, proof, apart=apart)
+        except NoProof:
+            return False
+        return True
+
+    def prove(self, label: str, proof: list[str], *, apart: bool = True) -> None:
         """Raises NoProof."""
-        target = self.said[label]
+        target = self.said[label] if apart else replace(self.said[label], apart=[])
         for step in proof:
             if step not in self.said or self.said[step].number >= target.number:
                 raise NoProof(f"{step} is not known yet")
+            if self.said[step].unfinished:
+                raise NoProof(f"{step} is not proved")
             if self.said[step].kind in ("$f", "$e") and step not in target.active:
                 raise NoProof(f"{step} is not active")
         value, begin = self._last(proof, len(proof), target)

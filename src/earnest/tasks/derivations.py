@@ -119,7 +119,9 @@ def derive(tree: Tree, syntax: Syntax, goal: Formula | None = None) -> Derived |
         return None
     named: dict[int, str] = dict(zip(free, letters, strict=False))
     other = next(iter([*named.values(), *names, *letters]))  # what appears in no result may be anything
-    return Derived(unifier.resolved(placed.conclusion, named, other), tuple(_labels(placed, unifier, syntax, named, other)))
+    return Derived(
+        unifier.resolved(placed.conclusion, named, other), tuple(_labels(placed, unifier, syntax, named, other))
+    )
 
 
 def is_instance(formula: Formula, of: Formula) -> bool:
@@ -220,9 +222,7 @@ def _variables(formula: Formula) -> list[str]:
     return [v for part in formula[1:] for v in _variables(part)] if isinstance(formula, tuple) else []
 
 
-def _labels(
-    placed: _Placed, unifier: _Unifier, syntax: Syntax, named: Mapping[int, str], other: str
-) -> Sequence[str]:
+def _labels(placed: _Placed, unifier: _Unifier, syntax: Syntax, named: Mapping[int, str], other: str) -> Sequence[str]:
     put = [label for unknown in placed.put for label in syntax.write(unifier.resolved(unknown, named, other))]
     proofs = [label for child in placed.children for label in _labels(child, unifier, syntax, named, other)]
     return [*put, *proofs, placed.rule.label]

@@ -99,10 +99,14 @@ def _read(file: Path, max_steps: int, distractors: int, stamp: int) -> _Theorems
             share = place / len(theorems)
             found = Known(database, theorem.symbols, theorem.order, theorem.hypotheses, theorem.distinct, labels)
             problem = _problem(file.name, theorem.label, found, distractors)
-            known.append(_Side("train" if share < TRAIN else "dev" if share < DEV else "test", _canonical(theorem), problem))
+            known.append(
+                _Side("train" if share < TRAIN else "dev" if share < DEV else "test", _canonical(theorem), problem)
+            )
     splits = _divided(known)
     dropped = len(known) - sum(map(len, splits.values()))
-    told = [f"{len(theorems) - len(known)} of {len(theorems)} theorems left out: their proof has more than {max_steps} labels"]
+    told = [
+        f"{len(theorems) - len(known)} of {len(theorems)} theorems left out: their proof has more than {max_steps} labels"
+    ]
     told += [f"{dropped} theorems dropped: said again, or in a held-out split alike but for numbers"] if dropped else []
     return _Theorems(splits, tuple(told))
 

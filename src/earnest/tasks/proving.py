@@ -47,7 +47,10 @@ def question(known: Known, distractors: int) -> str:
     others = [
         s
         for s in statements.values()
-        if isinstance(s, Assertion) and s.order < known.order and s.symbols[0] == known.symbols[0] and s.label not in shown
+        if isinstance(s, Assertion)
+        and s.order < known.order
+        and s.symbols[0] == known.symbols[0]
+        and s.label not in shown
     ]
     random = rng("proving", " ".join(known.symbols), *known.labels)
     shown |= {s.label: s for s in random.sample(others, min(distractors, len(others)))}

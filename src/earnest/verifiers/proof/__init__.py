@@ -97,4 +97,4 @@ class Proof(Verifier):
             return metamath.target(gold, self.databases)
         if gold.get("system") == "coq":
             return coq.target(gold, self.seconds)
-        return Refused("'system' must be \"metamath\" or \"coq\"")
+        return Refused('\'system\' must be "metamath" or "coq"')

@@ -95,18 +95,20 @@ def parse(text: str, where: str = "<text>") -> Database:
 
 
 def _without_comments(text: str, where: str) -> str:
-    head, *rest = text.split("$(")
-    kept, line = [head], 1 + head.count("\n")
-    for part in rest:
-        comment, closed, code = part.partition("$)")
-        before = kept[-1][-1:]
-        if not closed or "$)" in code or not (before + comment[:1] + comment[-1:] + (code[:1] or " ")).isspace():
-            raise _fault("a comment that is not closed, stands within another, or touches what is beside it", where, line)
-        kept.append(" " + "\n" * comment.count("\n") + " " + code)
+    kept, line = [""], 1
+    for number, part in enumerate(text.split("$(")):
+        comment, closed, code = part.partition("$)") if number else ("", " ", part)
+        if not closed:
+            raise _fault("a comment that is not closed, or another within it", where, line)
+        beside = kept[-1][-1:] + comment[:1] + comment[-1:] + code[:1] if number else ""
+        if beside and not beside.isspace():
+            raise _fault("a comment that touches what is beside it", where, line)
+        if "$)" in code:
+            before = comment + code[: code.index("$)")]
+            raise _fault("a comment is closed that was not opened", where, line + before.count("\n"))
+        kept.append("\n" * comment.count("\n") + code)
         line += part.count("\n")
-    if "$)" in head:
-        raise _fault("a comment is closed that was not opened", where, 1)
-    return "".join(kept)
+    return " ".join(kept)
 
 
 def _tokens(text: str) -> Iterator[tuple[int, str]]:
@@ -182,9 +184,7 @@ class _Reader:
         self._expect(len(self.blocks) == 1, "a block that is not closed")
         both = self.statements.keys() & (self.constants | self.variables)
         self._expect(not both, f"'{min(both, default='')}' is both a label and a symbol")
-        return Database(
-            self.statements, tuple(self.all_distinct), frozenset(self.constants), frozenset(self.variables)
-        )
+        return Database(self.statements, tuple(self.all_distinct), frozenset(self.constants), frozenset(self.variables))
 
     def _expect(self, holds: bool, otherwise: str) -> None:
         if not holds:
@@ -219,7 +219,9 @@ class _Reader:
                 self.essentials.append(hypothesis)
                 self.statements[label] = hypothesis
             else:
-                self._expect(bool(proof) == (keyword == "$p"), f"{label}: {keyword} with an empty proof, or without one")
+                self._expect(
+                    bool(proof) == (keyword == "$p"), f"{label}: {keyword} with an empty proof, or without one"
+                )
                 self._assert(label, symbols, proof)
         self.order += 1
 
@@ -258,10 +260,14 @@ class _Reader:
         """Raises if these are not a typecode and symbols that are active, variables with a type."""
         self._expect(bool(symbols) and symbols[0] in self.constants, "a statement that does not begin with a constant")
         for symbol in symbols:
-            self._expect(symbol in self.constants or symbol in self.floating, f"{symbol} is no constant and has no type here")
+            self._expect(
+                symbol in self.constants or symbol in self.floating, f"{symbol} is no constant and has no type here"
+            )
 
     def _assert(self, label: str, symbols: Expression, proof: str | None) -> None:
-        used = {s for statement in (symbols, *(e.symbols for e in self.essentials)) for s in statement} & self.floating.keys()
+        used = {
+            s for statement in (symbols, *(e.symbols for e in self.essentials)) for s in statement
+        } & self.floating.keys()
         hypotheses = sorted((*(self.floating[v] for v in used), *self.essentials), key=lambda h: h.order)
         pairs = {pair for d in self.distinct for pair in combinations(sorted(d.variables & used), 2)}
         scopes = tuple(block.number for block in self.blocks)

@@ -43,7 +43,9 @@ def target(gold: Mapping[str, Any], folder: str | None) -> Target | Refused:
     file = SHIPPED if name == SHIPPED.name else Path(folder) / name if folder else None
     if file is None or not file.is_file():
         where = f"in {folder}" if folder else "and no folder was named"
-        return Refused(f"no database {name} {where}: give the verifier proof `databases: FOLDER`, the folder that has it")
+        return Refused(
+            f"no database {name} {where}: give the verifier proof `databases: FOLDER`, the folder that has it"
+        )
     try:
         return _target(read(file), label, statement)
     except DataError as error:
@@ -54,10 +56,16 @@ def target(gold: Mapping[str, Any], folder: str | None) -> Target | Refused:
 def _target(database: Database, label: str | None, statement: str) -> Target | Refused:
     symbols = tuple(statement.split())
     if label is None:
-        typed = {s.symbols[1] for s in database.statements.values() if not isinstance(s, Assertion) and s.floating and not s.scope}
+        typed = {
+            s.symbols[1]
+            for s in database.statements.values()
+            if not isinstance(s, Assertion) and s.floating and not s.scope
+        }
         strange = [s for s in symbols if s not in database.constants and s not in typed]
         if strange or symbols[0] not in database.constants:
-            return Refused(f"'{(strange or symbols)[0][:40]}' in the statement is no symbol of the database, or not in its place")
+            return Refused(
+                f"'{(strange or symbols)[0][:40]}' in the statement is no symbol of the database, or not in its place"
+            )
         return check.new_theorem(database, symbols)
     found = database.statements.get(label)
     if not isinstance(found, Assertion) or found.proof is None:
