@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from builders import EXACT
 from earnest import component
 from earnest.types import Status
+from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.number import Number
+from earnest.verifiers.proof import Proof
 from earnest.verifiers.string import String
 from grading import grade, make_item
 
@@ -28,7 +30,7 @@ SAMPLE_GOLDS = ["42", "Paris", "x^2+1", "A", "7"]
 AGREED = {
     case["id"]: case for case in json.loads((Path(__file__).parent / "agreed_exceptions.json").read_text("utf-8"))
 }
-DOMAINS: dict[str, Verifier] = {"math": Number(), "string": String()}
+DOMAINS: dict[str, Verifier] = {"math": Number(), "string": String(), "proof": Proof()}
 PIECES = (
     "\\boxed{ } { \\frac <answer> </answer> <think> </think> #### Answer: 1 3 05 . , - / ^ % $ \\ or ² ½ ( ) e "
     "\\text{ \\overline{ \u200b"
@@ -59,7 +61,7 @@ def test_the_gold_itself_is_right_and_another_answer_is_wrong(verifier: Verifier
     assert grade(verifier, f"{gold}7", gold).correct is False
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("domain", ["math", "string"])
 def test_a_boxed_answer_is_read(domain: str) -> None:
     gold = gold_for(DOMAINS[domain])
     assert grade(DOMAINS[domain], f"so \\boxed{{{gold}}}", gold).correct
@@ -118,12 +120,9 @@ def adversarial() -> list[dict[str, object]]:
     if file is None or not file.is_file():
         return []
     cases = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    cases = [case | {"gold": g if isinstance(g := case["gold"], str) else golds.write(g)} for case in cases]
     return [
-        case
-        for case in cases
-        if case["domain"] in DOMAINS
-        and isinstance(case["gold"], str)
-        and DOMAINS[case["domain"]].check_gold(case["gold"]) is None
+        case for case in cases if case["domain"] in DOMAINS and DOMAINS[case["domain"]].check_gold(case["gold"]) is None
     ]
 
 

@@ -1,8 +1,9 @@
 """Derivations in propositional calculus as trees of rules, and the Metamath proofs that they are. A helper, no task.
 
-A tree says which rule is applied to the results of which other trees; what is put for the variables follows by unification, as in
-Meredith's condensed detachment: the tree's result is the most general statement that it proves (its principal type), or there is
-none. Formulas are those of implication and negation, written as in the database that the package ships.
+A tree says which rule is applied to the results of which other trees; what is put for the variables follows by
+unification, as in Meredith's condensed detachment: the tree's result is the most general statement that it proves (its
+principal type), or there is none. Formulas are those of implication and negation, written as in the database that the
+package ships.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 """Theorems of propositional calculus to prove in Metamath, as many as are asked for, each with a known proof.
 
-A problem is made by drawing a tree of rules from the small database that the package ships (axioms, earlier theorems, detachment and
-other rules of inference), and is the most general theorem that the tree proves (`derivations.py`). Nothing is read from disk. The
-proof is checked by the verifier `proof`, and any proof counts.
+A problem is made by drawing a tree of rules from the small database that the package ships (axioms, earlier theorems,
+detachment and other rules of inference), and is the most general theorem that the tree proves (`derivations.py`).
+Nothing is read from disk. The proof is checked by the verifier `proof`, and any proof counts.
 
-The known proof is one of many: `difficulty`, its number of axioms, theorems and rules applied, and `steps`, its labels, say how
-long a proof is enough, not how long it must be. A theorem that is an instance of one line of the database is left out.
+The known proof is one of many: `difficulty`, its number of axioms, theorems and rules applied, and `steps`, its labels,
+say how long a proof is enough, not how long it must be. A theorem that is an instance of one line of the database is
+left out.
 
-Two theorems that differ in the names of their variables are one, and a side of the split is the hash of a theorem: a theorem
-is on one side only, whichever proofs of it there are. What can be a special case of a training problem is in test all the same.
+Two theorems that differ in the names of their variables are one, and a side of the split is the hash of a theorem: a
+theorem is on one side only, whichever proofs of it there are. What can be a special case of a training problem is in
+test all the same.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from earnest.verifiers import golds
 from earnest.verifiers.proof.database import Assertion, Database, read
 from earnest.verifiers.proof.metamath import SHIPPED
 
-MOST_RULES, LABELS_PER_RULE = 8, 8
+MOST_RULES, LABELS_PER_RULE = 8, 10
 """Trees have two rules or more, each size as often as another, up to as many as `max_steps` has room for."""
 PATIENCE = 50
 """Trees of one size that are drawn before another size is: fewer of the large ones fit together."""
@@ -51,9 +53,9 @@ class Detachment(Task):
     """Statements listed in a question that the known proof does not use."""
     train_size: int = Field(1_000_000, ge=1)
     """Training problems, made when asked for. Each is a draw of its own, so short ones repeat."""
-    dev_size: int = Field(100, ge=1, le=1_000)
+    dev_size: int = Field(100, ge=1, le=500)
     """Problems of the dev split, all different."""
-    test_size: int = Field(200, ge=1, le=1_000)
+    test_size: int = Field(200, ge=1, le=500)
     """Problems of the test split, all different."""
 
     @property

@@ -1,14 +1,15 @@
 """The theorems of a Metamath database as problems: prove what the database proves, from what stands before it.
 
-The public databases are https://github.com/metamath/set.mm (mostly CC0) and Debian's package `metamath-databases`. `ql.mm`, quantum
-logic with 1,138 theorems, is read from `verify/metamath` beside $EARNEST_DATA unless the recipe names another file; then the
-verifier needs the folder too: `verifier: {name: proof, databases: FOLDER}`.
+The public databases are https://github.com/metamath/set.mm (mostly CC0) and Debian's package `metamath-databases`.
+`ql.mm`, quantum logic with 1,138 theorems, is read from `verify/metamath` beside $EARNEST_DATA unless the recipe names
+another file; then the verifier needs the folder too: `verifier: {name: proof, databases: FOLDER}`.
 
-Sides are stretches of the file: the last fifth of all theorems is for test, the tenth before it for dev, the rest for train. What
-may be used in a proof stands before it, so that no training question names a theorem that is asked in dev or test, and variants of
-a theorem, which stand side by side, are mostly on one side. Later theorems are harder: compare within a split. A theorem said
-again on another side, but for the names of its variables, is dropped from the earlier side, as are questions that are alike when
-numbers are masked. The side of a theorem does not depend on the settings, so `max_steps` can grow from stage to stage.
+Sides are stretches of the file: the last fifth of all theorems is for test, the tenth before it for dev, the rest for
+train. What may be used in a proof stands before it, so that no training question names a theorem that is asked in dev
+or test, and variants of a theorem, which stand side by side, are mostly on one side. Later theorems are harder: compare
+within a split. A theorem said again on another side, but for the names of its variables, is dropped from the earlier
+side, as are questions that are alike when numbers are masked. The side of a theorem does not depend on the settings, so
+`max_steps` can grow from stage to stage.
 """
 
 from __future__ import annotations

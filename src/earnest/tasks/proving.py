@@ -1,8 +1,9 @@
-"""What tasks that ask for a Metamath proof share: the text of a question, and answers that are near a proof and none. A helper, no task.
+"""What tasks that ask for a Metamath proof share: the text of a question, and answers that are near a proof and none. A
+helper, no task.
 
-A question lists what may be used: the hypotheses, what the known proof uses, and as many other statements that stand before the
-theorem as the task wants, drawn by a seed from the question itself. Whatever else of the database a proof uses is as good, since
-the verifier knows all of it.
+A question lists what may be used: the hypotheses, what the known proof uses, and as many other statements that stand
+before the theorem as the task wants, drawn by a seed from the question itself. Whatever else of the database a proof
+uses is as good, since the verifier knows all of it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from earnest.types import Problem, Solution
 from earnest.verifiers.proof.database import Assertion, Database, Expression, Hypothesis
 
 TASK = """\
-Prove a statement in the formal system below. A proof is a list of labels, read from left to right with a stack of statements. A \
-label takes what stands before its "=>" from the top of the stack, in that order, and puts what stands after it there; its variables \
-may stand for any expressions, the same ones throughout. A label without "=>" puts its statement there as it is. At the end the \
-statement to prove must be on the stack and nothing else. Answer with the labels, separated by spaces, and nothing else.
+Prove a statement in the formal system below. A proof is a list of labels, read from left to right with a stack of \
+statements. A label takes what stands before its "=>" from the top of the stack, in that order, and puts what stands \
+after it there; its variables may stand for any expressions, the same ones throughout. A label without "=>" puts its \
+statement there as it is. At the end the statement to prove must be on the stack and nothing else. Answer with the \
+labels, separated by spaces, and nothing else.
 """
 
 

@@ -4,8 +4,9 @@ The gold says what is to be proved. For Metamath, checked here and now by code o
 
     {"system": "metamath", "db": "ql.mm", "label": "id", "statement": "|- a = a"}
 
-The answer is the list of labels of a normal proof, in a fenced block or alone. `db` is a file in the folder `databases`, or
-`propositional.mm`, which the package ships. Without `label`, the statement is to be proved after all else in the database.
+The answer is the list of labels of a normal proof, in a fenced block or alone. `db` is a file in the folder
+`databases`, or `propositional.mm`, which the package ships. Without `label`, the statement is to be proved after all
+else in the database.
 
 For Coq, a program of the system that is run in the sandbox (`coq.py`):
 

@@ -1,7 +1,8 @@
 """The proof in an answer: its last fenced block, else what stands in its box or `<answer>` tag, else all of it.
 
-A helper of the proof verifier. The last of several blocks counts, as whoever writes on replaces what he wrote: a proof is checked
-and not compared, so nothing is won by writing several. A block that never closes is no proof. Linear in the text.
+A helper of the proof verifier. The last of several blocks counts, as whoever writes on replaces what he wrote: a proof
+is checked and not compared, so nothing is won by writing several. A block that never closes is no proof. Linear in the
+text.
 """
 
 from __future__ import annotations

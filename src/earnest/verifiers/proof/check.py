@@ -1,7 +1,8 @@
 """Checks a Metamath proof: a list of labels that, read from left to right, must leave exactly the statement on a stack.
 
-The rules are those of section 4.2 of the Metamath book. Nothing is executed, and a proof can only use what stands before its
-theorem: not the theorem itself, nothing later, no hypothesis of another statement, no theorem whose own proof is unfinished.
+The rules are those of section 4.2 of the Metamath book. Nothing is executed, and a proof can only use what stands
+before its theorem: not the theorem itself, nothing later, no hypothesis of another statement, no theorem whose own
+proof is unfinished.
 
 Limits: MAX_STEPS labels, MAX_SYMBOLS symbols in one expression, MAX_WORK symbols written and compared in all.
 """

@@ -1,4 +1,5 @@
-"""Coq's side of the proof verifier: the kernel says whether a script proves the statement, and the script has no say in it.
+"""Coq's side of the proof verifier: the kernel says whether a script proves the statement, and the script has no say in
+it.
 
 Three files, each compiled in a sandboxed job of its own, in a folder of its own:
 
@@ -6,12 +7,13 @@ Three files, each compiled in a sandboxed job of its own, in a folder of its own
     Cand.v    the header's imports, `Theorem NAME : STATEMENT. Proof.`, the script, `Qed.`
     Final.v   ours: `Definition final : Spec.spec := Cand.NAME. Print Assumptions final.`
 
-Cand.v may do what it likes: Final.v compiles only if what it left under NAME has the type of our Spec.v, it must rest on no axiom
-("Closed under the global context"), and then `coqchk`, which knows no tactics, must accept all three. Before any of this, a script
-with a command in it (a sentence that begins with a capital) is refused; a first `Proof.` and a last `Qed.` are passed over.
+Cand.v may do what it likes: Final.v compiles only if what it left under NAME has the type of our Spec.v, it must rest
+on no axiom ("Closed under the global context"), and then `coqchk`, which knows no tactics, must accept all three.
+Before any of this, a script with a command in it (a sentence that begins with a capital) is refused; a first `Proof.`
+and a last `Qed.` are passed over.
 
-Coq is a program of the system (Debian: `apt-get install coq`; tested with 8.16). The header is trusted, its axioms are not allowed.
-Lean would have the same shape (`theorem final : spec := cand`, then `#print axioms`).
+Coq is a program of the system (Debian: `apt-get install coq`; tested with 8.16). The header is trusted, its axioms are
+not allowed. Lean would have the same shape (`theorem final : spec := cand`, then `#print axioms`).
 """
 
 from __future__ import annotations

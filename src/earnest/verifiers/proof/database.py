@@ -1,8 +1,9 @@
-"""Reads a Metamath database: what is declared in a .mm file, and under which hypotheses and distinct-variable conditions it holds.
+"""Reads a Metamath database: what is declared in a .mm file, and under which hypotheses and distinct-variable
+conditions it holds.
 
-The grammar and the rules of scope are those of chapter 4 of the Metamath book (Megill and Wheeler, 2019). A database is trusted:
-what does not keep to the rules is refused with its line, and proofs inside are kept as text and not checked (`check.py` can).
-Include statements `$[ ... $]` are refused; a database is one file. Time is linear in the file.
+The grammar and the rules of scope are those of chapter 4 of the Metamath book (Megill and Wheeler, 2019). A database is
+trusted: what does not keep to the rules is refused with its line, and proofs inside are kept as text and not checked
+(`check.py` can). Include statements `$[ ... $]` are refused; a database is one file. Time is linear in the file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The proof that a database gives for one of its theorems, as a plain list of labels.
 
-Most databases keep proofs in the compressed format (Metamath book, appendix B): the labels in parentheses, then letters that count
-into the mandatory hypotheses, these labels, and the parts that a `Z` has marked. Nothing here says that a proof is right.
+Most databases keep proofs in the compressed format (Metamath book, appendix B): the labels in parentheses, then letters
+that count into the mandatory hypotheses, these labels, and the parts that a `Z` has marked. Nothing here says that a
+proof is right.
 """
 
 from __future__ import annotations

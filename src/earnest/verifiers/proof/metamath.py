@@ -1,7 +1,7 @@
 """Metamath's side of the proof verifier: which theorem a gold means, and whether an answer proves it.
 
-The answer is a normal proof, a list of labels and nothing else. A compressed proof is refused, as is whatever declares, includes or
-comments: one form is enough, and the smaller the language of answers, the less can go wrong in reading it.
+The answer is a normal proof, a list of labels and nothing else. A compressed proof is refused, as is whatever declares,
+includes or comments: one form is enough, and the smaller the language of answers, the less can go wrong in reading it.
 """
 
 from __future__ import annotations

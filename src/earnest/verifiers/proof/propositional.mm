@@ -1,7 +1,8 @@
-$( Propositional calculus of implication and negation, for the tests and the task of this package.
+$( Propositional calculus of implication and negation: a small database for tests and for the task `detachment`.
 
-   The three axioms are those of Lukasiewicz, the rule is detachment. Everything is derived from them: the proofs were made by
-   eliminating the variables of lambda terms (ax1 is the combinator K, ax2 is S) and checked. Released into the public domain (CC0). $)
+   The three axioms are those of Lukasiewicz, the rule is detachment; everything else is derived from them. The proofs
+   were made from lambda terms whose variables were eliminated (ax1 is the combinator K, ax2 is S), and then checked.
+   Released into the public domain (CC0). $)
 
 $c ( ) -> ~ wff |- $.
 $v p q r s t u $.
