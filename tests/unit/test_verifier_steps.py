@@ -258,10 +258,11 @@ def test_a_verdict_says_where_and_how_many() -> None:
     assert grade(Steps(), text, None, truncated=True).status is Status.TRUNCATED
 
 
-PIECES = """
+_PIECES = """
 1 23 4.5 .5 1,000 = + - * / ^ ** % ( ) [ ] { } $ x of is ≈ \\frac \\sqrt \\times \\pmod \\boxed << >> ! , . and km 3/4 half ² ½ …
 ... mod twice squared million hours minutes \\\\ & | _ than
-""".split()
+"""
+PIECES = _PIECES.split()
 
 
 @settings(max_examples=400, deadline=None, database=None)
