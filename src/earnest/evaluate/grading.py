@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 from earnest.component import BuildContext, build
 from earnest.data.rollouts import judge
-from earnest.errors import DataError, EarnestError, nearest
+from earnest.errors import DataError, EarnestError
 from earnest.prompts.parse import Thought, split_completion
 from earnest.types import Item, Json, Message, Problem, Status, Verdict
 from earnest.verifiers import golds
@@ -94,8 +94,8 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
     if not isinstance(fields, dict):
         raise DataError("a row must be a JSON object", where=where, why=f"it is a {type(fields).__name__}")
     if "response" not in fields:
-        raise DataError("a row without a response", where=where, why="it has no key 'response'",
-                        remedy=nearest("response", fields) if fields else "")  # fmt: skip
+        keys = ", ".join(fields) or "none"
+        raise DataError("a row without a response", where=where, why=f"it has no key 'response'; its keys: {keys:.200}")
     gold_key = next((key for key in GOLD_KEYS if key in fields), None)
     if gold_key is None:
         raise DataError("a row without a gold answer", where=where, why=f"it has none of {', '.join(GOLD_KEYS)}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from earnest.component import names
-from earnest.gates.cases import Case, item_of, kinds_of, own_item, solved, texts
+from earnest.gates.cases import Case, Texts, item_of, kinds_of, own_item, solved, texts
 from earnest.tasks.base import Task
 from earnest.types import Item, Problem, Verdict
 from earnest.verifiers.base import Verifier
@@ -57,8 +57,7 @@ class Tally:
 def trials(task: Task, problems: Sequence[Problem], attacked: int, cases: Sequence[Case]) -> list[Trial]:
     """Golds and near misses of the problems, and the cases on the first `attacked` of them that have both."""
     found: list[Trial] = []
-    once = [case for case in cases if case.gold is None]
-    often = [case for case in once if not case.once]
+    waiting = [case for case in cases if case.gold is None]
     left = attacked
     for problem in problems:
         gold = task.gold(problem)
@@ -69,10 +68,17 @@ def trials(task: Task, problems: Sequence[Problem], attacked: int, cases: Sequen
         found += [Trial("near miss", "near misses", "near miss", solved(problem, solution)) for solution in wrong]
         if left and wrong:
             filled, kinds = texts(problem, gold, wrong[0].answer), kinds_of(problem.answer)
-            chosen = [case for case in (once if left == attacked else often) if case.kinds & kinds]
-            found += [_trial(case, item) for case in chosen if (item := item_of(case, problem, filled)) is not None]
+            found += _tried(waiting, problem, filled, kinds)
             left -= 1
     return found
+
+
+def _tried(waiting: list[Case], problem: Problem, filled: Texts, kinds: frozenset[str]) -> list[Trial]:
+    """The cases that fit this problem. One that is slow waits for its first problem, and leaves the list."""
+    found = [(case, item_of(case, problem, filled)) for case in waiting if case.kinds & kinds]
+    done = [case for case, item in found if case.once and item is not None]
+    waiting[:] = [case for case in waiting if case not in done]
+    return [_trial(case, item) for case, item in found if item is not None]
 
 
 def own_trials(verifier: Verifier, cases: Sequence[Case]) -> list[Trial]:

@@ -241,7 +241,7 @@ def item_of(case: Case, problem: Problem, filled: Texts) -> Item | None:
     item = item_for(problem, text, truncated=case.truncated)
     if case.expect:
         return None if text == filled["gold"] else item
-    return None if _may_be_right(item, filled, made_of_gold=any(name.startswith("gold") for name in used)) else item
+    return None if _may_be_right(item, filled, made_of_gold=bool(used - _NOT_OF_GOLD)) else item
 
 
 def own_item(case: Case) -> Item:
@@ -265,6 +265,7 @@ def solved(problem: Problem, solution: Solution) -> Item:
     return Item(problem=problem, parsed=parsed, truncated=False)
 
 
+_NOT_OF_GOLD = {"question", "wrong", "wrong.letter", "wrong.text"}
 _NOISE = re.compile(r"[\W_]+")
 
 
