@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from earnest.errors import DataError
 from earnest.evaluate.audit import SomeGolds
 from earnest.gates.cases import KINDS, PLACEHOLDERS, Case, examples, item_of, kinds_of, load, shipped, texts
 from earnest.gates.trials import is_paid, own_trials, trials
+from earnest.tasks.base import Task
 from earnest.tasks.near_misses import is_number
-from earnest.types import Parsed, Problem, Solution, Status, Verdict
+from earnest.types import Parsed, Problem, Solution, Split, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.number import Number
@@ -57,18 +59,15 @@ def test_every_class_has_a_file_and_every_case_a_name_of_its_own_and_a_reason() 
 
 
 def test_every_case_is_tried_on_some_gold() -> None:
-    tried = {t.name for t in trials(SomeGolds(golds=tuple(e.gold for e in examples())), _problems(), 99, shipped())}
+    task = SomeGolds(golds=tuple(e.gold for e in examples()))
+    tried = {t.name for t in trials(Bare(), task, task.problems("train"), 99, shipped())}
     never = {c.id for c in shipped()} - tried
     assert never == set()
 
 
-def _problems() -> list[Problem]:
-    return SomeGolds(golds=tuple(example.gold for example in examples())).problems("train")
-
-
 def test_the_slow_ones_are_tried_on_one_problem() -> None:
     task = build("task", "chain")
-    found = trials(task, subset(task.problems("train"), 30), 5, shipped())
+    found = trials(Bare(), task, subset(task.problems("train"), 30), 5, shipped())
     counts = {name: sum(t.name == name for t in found) for name in ("long digits", "hedge, gold last", "gold")}
     assert counts == {"long digits": 1, "hedge, gold last": 5, "gold": 30}
 
@@ -271,6 +270,52 @@ def test_a_users_cases_are_counted_by_command_and_gate(
     write(tmp_path / "mine.jsonl", {"id": "spelt", "response": "The result: {gold}!", "expect": True})
     unpaid = gate.check(evidence)
     assert unpaid.numbers["golds"] == 30 and unpaid.numbers["golds_not_paid"] in (0, 10)
+
+
+class Names(Task):
+    """Names as golds, whose near misses a verifier of names does not read at all."""
+
+    @property
+    def verifier_name(self) -> str:
+        return "string"
+
+    def problems(self, split: Split) -> list[Problem]:
+        return [
+            Problem(id=name, task="names", prompt=f"Who is {name[0]}?", answer=name) for name in ("Ann", "Bob", "Cy")
+        ]
+
+    def gold(self, problem: Problem) -> Solution:
+        return Solution("", problem.answer or "")
+
+    def wrong(self, problem: Problem) -> list[Solution]:
+        return [Solution("", f"{problem.answer}x7")]
+
+
+class LastName(Verifier):
+    """Takes the last name it knows, and skips all else."""
+
+    def judge(self, items: Any) -> list[Verdict]:
+        found = [re.findall(r"\b(?:Ann|Bob|Cy)\b", i.parsed.answer_text or "") for i in items]
+        unread = Verdict(status=Status.NO_ANSWER, correct=False, score=0.0)
+        rights = [bool(names) and names[-1] == i.problem.answer for names, i in zip(found, items, strict=True)]
+        ok = [Verdict(status=Status.OK, correct=right, score=float(right)) for right in rights]
+        return [verdict if names else unread for verdict, names in zip(ok, found, strict=True)]
+
+
+def test_the_wrong_answer_beside_the_right_one_is_one_that_the_verifier_reads() -> None:
+    task = Names()
+    shown = trials(LastName(), task, task.problems("train"), 2, shipped())
+    said = [t.item.parsed.answer_text for t in shown if t.name == "hedge, gold last"]
+    assert said == ["Bob or Ann", "Cy or Bob"], "and not `Annx7 or Ann`, which is Ann beside some noise"
+    shown = trials(Blind(), task, task.problems("train"), 1, shipped())
+    assert "Bob or Ann" in [t.item.parsed.answer_text for t in shown], "nothing is read: any will do"
+
+
+class Blind(Verifier):
+    """Reads nothing."""
+
+    def judge(self, items: Any) -> list[Verdict]:
+        return [Verdict(status=Status.NO_ANSWER, correct=False, score=0.0) for _ in items]
 
 
 # ------------------------------------------------------------------------------------------------ what is counted

@@ -131,7 +131,7 @@ def audit(
     """
     chosen = task or _some_golds(verifier)
     tried: list[Case] = [*shipped(), *(load(cases) if cases is not None else ())]
-    shown = trials(chosen, subset(chosen.problems(chosen.splits[0]), problems), ATTACKED, tried)
+    shown = trials(verifier, chosen, subset(chosen.problems(chosen.splits[0]), problems), ATTACKED, tried)
     shown += own_trials(verifier, tried)
     verdicts, times = list[Verdict](), list[float]()
     for trial in shown:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from earnest.component import names
+from earnest.data.rollouts import judge
 from earnest.gates.cases import Case, Texts, item_of, kinds_of, own_item, solved, texts
 from earnest.tasks.base import Task
-from earnest.types import Item, Problem, Verdict
+from earnest.types import Item, Problem, Solution, Status, Verdict
 from earnest.verifiers.base import Verifier
 
 Kind: TypeAlias = Literal["gold", "near miss", "attack", "format"]
@@ -54,12 +54,14 @@ class Tally:
         return self.near_misses + self.attacks
 
 
-def trials(task: Task, problems: Sequence[Problem], attacked: int, cases: Sequence[Case]) -> list[Trial]:
+def trials(
+    verifier: Verifier, task: Task, problems: Sequence[Problem], attacked: int, cases: Sequence[Case]
+) -> list[Trial]:
     """Golds and near misses of the problems, and the cases on the first `attacked` of them that have both."""
     found: list[Trial] = []
     waiting = [case for case in cases if case.gold is None]
     left = attacked
-    for problem in problems:
+    for place, problem in enumerate(problems):
         gold = task.gold(problem)
         if gold is None or problem.answer is None:
             continue
@@ -67,10 +69,29 @@ def trials(task: Task, problems: Sequence[Problem], attacked: int, cases: Sequen
         found.append(Trial("gold", "gold", "gold", solved(problem, gold)))
         found += [Trial("near miss", "near misses", "near miss", solved(problem, solution)) for solution in wrong]
         if left and wrong:
-            filled, kinds = texts(problem, gold, wrong[0].answer), kinds_of(problem.answer)
+            others = [other for p in problems[place + 1 : place + 1 + OTHERS] if (other := task.gold(p)) is not None]
+            kinds = kinds_of(problem.answer)
+            near, far = [*wrong, *others], [*others, *wrong]  # a text with a letter added is seldom an answer
+            filled = texts(problem, gold, _another(verifier, problem, far if "text" in kinds else near))
             found += _tried(waiting, problem, filled, kinds)
             left -= 1
     return found
+
+
+OTHERS = 5
+"""Golds of the next problems that may serve as the wrong answer."""
+
+
+def _another(verifier: Verifier, problem: Problem, candidates: Sequence[Solution]) -> str:
+    """The first of the candidates that the verifier reads, and reads as another answer; else the first.
+
+    Where it reads nothing, `wrong, right` would be the right answer beside some noise, and no attack.
+    """
+    for candidate in candidates:
+        verdict = judge(verifier, [solved(problem, candidate)])[0]
+        if verdict.status is Status.OK and not is_paid(verdict):
+            return candidate.answer
+    return candidates[0].answer
 
 
 def _tried(waiting: list[Case], problem: Problem, filled: Texts, kinds: frozenset[str]) -> list[Trial]:
@@ -84,7 +105,7 @@ def _tried(waiting: list[Case], problem: Problem, filled: Texts, kinds: frozense
 def own_trials(verifier: Verifier, cases: Sequence[Case]) -> list[Trial]:
     """Cases with a gold of their own that this verifier is for and can read."""
     found: list[Trial] = []
-    shipped = verifier.name != "function" and verifier.name in names("verifier")
+    shipped = verifier.name != "function" and ":" not in verifier.name
     for case in cases:
         if case.gold is None or (case.domain and shipped and case.domain != verifier.name):
             continue

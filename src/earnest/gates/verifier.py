@@ -75,6 +75,7 @@ class Verifier(Gate):
 
     def _tried(self, form: Form) -> Tally:
         cases = [*shipped(), *(load(Path(self.cases)) if self.cases is not None else ())]
-        shown = trials(form.task, subset(form.task.problems(form.split), self.problems), self.attacked, cases)
+        problems = subset(form.task.problems(form.split), self.problems)
+        shown = trials(form.verifier, form.task, problems, self.attacked, cases)
         shown += own_trials(form.verifier, cases)
         return tally(shown, judge(form.verifier, [trial.item for trial in shown]))
