@@ -47,7 +47,7 @@ class Exploited:
 class Stopped:
     """The same function as the verifier."""
 
-    exit_code: int
+    status: str
     gate: str
     outcome: str
     reason: str
@@ -90,7 +90,7 @@ def stopped(run: Path, seed: int) -> Stopped:
     )
     found = json.loads(audited.stdout)
     return Stopped(
-        3 if info["status"] == "refused" else 0, gate["gate"], gate["outcome"], gate["reason"],
+        info["status"], gate["gate"], gate["outcome"], gate["reason"],
         any((run / stage / "metrics.jsonl").is_file() for stage in ("base", "sft", "rl")), audited.returncode,
         found["false_passes"], found["shown"],
     )  # fmt: skip
@@ -99,7 +99,7 @@ def stopped(run: Path, seed: int) -> Stopped:
 def failures(runs: Sequence[Exploited], gate: Stopped) -> list[str]:
     """What the recipe's comment expects and these runs do not bear out, in words."""
     claims = {
-        f"the verifier gate did not refuse, but {gate.gate}": gate.gate == "verifier" and gate.exit_code == 3,
+        f"the verifier gate did not refuse, but {gate.gate}": gate.gate == "verifier" and gate.status == "refused",
         "something had been trained before the gate refused": not gate.trained,
         f"the audit ended with exit code {gate.audit_exit_code}": gate.audit_exit_code == 3,
     }
