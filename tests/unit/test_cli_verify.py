@@ -250,18 +250,21 @@ def test_a_torn_end_is_cut_and_the_rest_is_graded(here: Path, out: str, cut: int
     assert not list(here.glob(".*tmp*"))
 
 
-def test_nothing_is_graded_twice_after_a_kill(here: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_graded_twice_after_a_kill(here: Path, number: signal.Signals) -> None:
     write("in.jsonl", some(200))
     arguments = ["verify", "--verifier", "mine.py:Slow", "--in", "in.jsonl", "--out", "out.jsonl"]
     code = (
         f"import sys\nfrom earnest.cli.main import outcome\nif __name__ == '__main__': sys.exit(outcome({arguments!r}))"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not Path("out.jsonl").is_file() or len(verdicts_whole()) < 20):
         time.sleep(0.02)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.send_signal(number)
+    told = child.communicate()[1]
+    if number is signal.SIGINT:
+        assert child.returncode == 130 and "--resume goes on from there" in told
     kept = len(verdicts_whole())
     assert 20 <= kept < 200
     assert command("--resume", "--workers", "2", verifier="mine.py:Slow") == 0
