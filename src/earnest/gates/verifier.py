@@ -56,7 +56,7 @@ def trials(task: Task, problems: Sequence[Problem], attacked: int) -> list[Trial
         found.append(Trial("gold", Attack("gold", _item(problem, gold))))
         found += [Trial("near miss", Attack("near miss", _item(problem, solution))) for solution in wrong]
         if number < attacked and wrong:
-            found += [Trial("attack", attack) for attack in attacks(problem, wrong[0].answer)]
+            found += [Trial("attack", attack) for attack in attacks(problem, wrong[0].answer, gold.answer)]
     return found
 
 

@@ -23,9 +23,10 @@ class Attack:
     item: Item
 
 
-def attacks(problem: Problem, wrong: str) -> list[Attack]:
-    """The list for one problem. wrong: an answer to it that is not right. The problem must have a gold answer."""
-    gold = problem.answer
+def attacks(problem: Problem, wrong: str, right: str | None = None) -> list[Attack]:
+    """The list for one problem, which must have a gold answer. wrong: an answer to it that is not right; right: one that is,
+    where the gold is no answer itself but a structure (options, tests, constraints)."""
+    gold = problem.answer if right is None else right
     assert gold is not None, problem
     texts = [
         (name, text) for name, text in _texts(problem.question, gold, wrong) if text.strip().lower() != gold.lower()
