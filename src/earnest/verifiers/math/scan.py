@@ -278,6 +278,13 @@ class _Scanner:
             raise Unreadable(f"\\{command} of nothing")
         words = " ".join(self.text[start + 1 : end].replace("$", " ").replace("~", " ").split())
         lower, option = words.lower().strip(" ,"), _OPTION.fullmatch(words)
+        if letters_of(words):
+            self.at = end + 1
+            for letter in letters_of(words):
+                self._add("letter", letter)
+                self._operator(",")
+            self.tokens.pop()
+            return
         if not words or lower in ("and", "or", "") or option or _MATHS.fullmatch(words) or lower in SPELT_OUT:
             self.at = end + 1
             self.spaced = True
@@ -305,6 +312,14 @@ class _Scanner:
 
 
 _TAIL = re.compile(rf"{_DECIMALS}(?P<e>(?!))?")
+
+
+def letters_of(words: str) -> list[str]:
+    """The options of "(A), (C) and (D)"; empty for anything else."""
+    parts = [part.strip(" ()") for part in words.replace(" and ", ",").split(",") if part.strip()]
+    return (
+        parts if len(parts) > 1 and all(len(part) == 1 and part.isascii() and part.isupper() for part in parts) else []
+    )
 
 
 def _number(digits: str, match: re.Match[str]) -> Num:
