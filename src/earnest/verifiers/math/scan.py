@@ -212,7 +212,7 @@ class _Scanner:
             self._operator(lower)
         elif len(word) == 1:
             self._add("letter", word)
-        elif word in FUNCTIONS:
+        elif word in FUNCTIONS and not (word in ("min", "max") and self.text[self.at : self.at + 1] not in ("(", "{")):
             self._add("name", word)
         elif word in PLAIN:
             self._add("cmd" if PLAIN[word] == "surd" else "name", PLAIN[word])
@@ -285,7 +285,13 @@ class _Scanner:
                 self._operator(",")
             self.tokens.pop()
             return
-        if not words or lower in ("and", "or", "") or option or _MATHS.fullmatch(words) or lower in SPELT_OUT:
+        if (
+            not words
+            or lower in ("and", "or", "")
+            or option
+            or _MATHS.fullmatch(words.replace(" and ", ", ").replace(" or ", ", "))
+            or lower in SPELT_OUT
+        ):
             self.at = end + 1
             self.spaced = True
             if lower in ("and", "or"):
