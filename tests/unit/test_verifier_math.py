@@ -213,7 +213,7 @@ PAID = {
         ("4.50 dollars", "\\$4.50"),
         ("60 miles per hour", "60\\text{ mph}"),
         ("15 minutes", "15\\text{ min}"),
-        ("15 cm²", "15\\text{ sq. cm}"),
+        ("15 cm²", "15\\text{ sq cm}"),
         ("15m", "15\\text{ m}"),
         ("m\\angle ABC = 30^\\circ", "30"),
         ("7\\text{ apples}", "7"),
