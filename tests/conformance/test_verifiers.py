@@ -21,6 +21,7 @@ from earnest import component
 from earnest.types import Status
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
+from earnest.verifiers.math import Math
 from earnest.verifiers.number import Number
 from earnest.verifiers.proof import Proof
 from earnest.verifiers.string import String
@@ -30,7 +31,7 @@ SAMPLE_GOLDS = ["42", "Paris", "x^2+1", "A", "7"]
 AGREED = {
     case["id"]: case for case in json.loads((Path(__file__).parent / "agreed_exceptions.json").read_text("utf-8"))
 }
-DOMAINS: dict[str, Verifier] = {"math": Number(), "string": String(), "proof": Proof()}
+DOMAINS: dict[str, Verifier] = {"math": Math(), "string": String(), "proof": Proof()}
 PIECES = (
     "\\boxed{ } { \\frac <answer> </answer> <think> </think> #### Answer: 1 3 05 . , - / ^ % $ \\ or ² ½ ( ) e "
     "\\text{ \\overline{ \u200b"
