@@ -20,6 +20,8 @@ class Verifier(Component):
     kind: ClassVar[str] = "verifier"
     version: ClassVar[str] = "1"
     """Changes whenever a verdict could; stands beside every reported number."""
+    needs_gold: ClassVar[bool] = True
+    """False: it judges the text by itself, and a problem without an answer is no error."""
 
     @property
     def label(self) -> str:
