@@ -33,6 +33,7 @@ SAMPLES = {text: text for text in ("42", "Paris", "x^2+1", "A", "7")} | {
     golds.write({"answer": "B", "choices": {"A": "red", "B": "blue"}}): "B",
     golds.write({"constraints": [{"type": "keywords", "keywords": ["Paris"]}]}): "Paris",
     golds.write({"numbers": [11, 13], "target": 24}): "11 + 13",
+    golds.write({"system": "metamath", "db": "propositional.mm", "statement": "|- ( p -> p )"}): "vp refl",
 }
 """Gold answers, and a right answer to each; with a 7 after it, it is wrong."""
 AGREED = {
@@ -153,7 +154,7 @@ def test_the_adversarial_cases_are_graded_as_agreed() -> None:
     for case in cases:
         start = perf_counter()
         verdict = grade(DOMAINS[str(case["domain"])], str(case["response"]), str(case["gold"]))
-        if perf_counter() - start > 2:
+        if perf_counter() - start > (10 if '"coq"' in str(case["gold"]) else 2):  # four starts of a program of 0.2 s
             slow.append(case["id"])
         if case["id"] in AGREED:
             assert case["tag"] == "policy", f"{case['id']} is no convention"
