@@ -1,8 +1,9 @@
 """Puzzles of the package `reasoning-gym` (Apache-2.0; Stojanovski et al., arXiv 2505.24760): one of its hundred generators.
 
-Each split is drawn with a seed of its own, derived from its name, and never without one. Questions of dev and test are all different, and
-what was drawn for a split before (test, dev, train) is left out of the next, since small generators repeat. The gold answer names
-the row (see the verifier `reasoning_gym`). Rows are made in another process; needs the extra: pip install "earnest[gym]".
+Each split is drawn with a seed of its own, derived from its name, and never without one. Questions of dev and test are all
+different, and what was drawn for a split before (test, dev, train) is left out of the next, since small generators repeat. The
+gold answer names the row (see the verifier `reasoning_gym`). Rows are made in another process; needs the extra: pip install
+"earnest[gym]".
 """
 
 from __future__ import annotations

@@ -125,6 +125,8 @@ def tagged(text: str) -> str | Refused:
         found.add(text[at + len(_OPEN) : end].strip())
         if len(found) > 1:
             return Refused("several different answers")
+        if text[end + len(_CLOSE) : end + len(_CLOSE) + 1].isalnum():
+            return Refused("something is attached to the answer tag")
         at = text.find(_OPEN, end)
     answer = found.pop() if found else None
     if answer is None:
