@@ -307,9 +307,7 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
     try:
         with stop_on_signal(echo) as stop:
             road = Road(loaded, folder, stop, allow, echo)
-            folder.update(
-                machine={"device": road.machine.device, "dtype": road.machine.dtype, "threads": road.machine.threads}
-            )
+            folder.update(machine=road.where())
             road.travel()
         status = "done"
     except GateRefused as error:

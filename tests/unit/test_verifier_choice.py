@@ -17,6 +17,7 @@ CITIES = {"A": "Paris", "B": "London", "C": "Rome", "D": "Berlin"}
 NUMBERS = {"A": "1", "B": "2", "C": "3", "D": "4,000", "E": "$5.50"}
 GENES = {"A": "R", "B": "rr", "C": "Rr", "D": "RR"}
 WATER = {"A": "water", "B": "salt water", "C": "not water", "D": "none of these"}
+SIGNED = {"A": "-1", "B": "+1"}
 TWICE = {"A": "faster", "B": "slower", "C": "faster", "D": "as fast"}
 DIGITS = {"1": "heat", "2": "light", "3": "sound", "4": "motion"}
 SWAPPED = {"1": "2", "2": "1", "3": "7"}
@@ -153,6 +154,9 @@ def test_paid(response: str, answer: str, choices: dict[str, str]) -> None:
         ("Londonderry", "B", CITIES),
         ("B+", "B", CITIES),
         ("vitamin B12", "B", CITIES),
+        ("(B)1", "B", CITIES),
+        ("f(B)", "B", CITIES),
+        ("A A1 A2 (B) A3 (B)2", "B", CITIES),
         ("<answer>B", "B", CITIES),
         ("\\boxed{B", "B", CITIES),
         ("15", "A", NUMBERS),
@@ -162,6 +166,9 @@ def test_paid(response: str, answer: str, choices: dict[str, str]) -> None:
         ("1/2", "A", NUMBERS),
         ("1, 2", "A", NUMBERS),
         ("R", "D", GENES),
+        ("(B) -1", "B", SIGNED),
+        ("B. -1", "B", SIGNED),
+        ("1", "A", SIGNED),
         ("rr", "C", GENES),
         ("faster", "A", TWICE),
         ("faster", "C", TWICE),

@@ -181,16 +181,17 @@ def plain(text: str) -> str:
 
 _BARE = re.compile(r"(?:(?i:the )?(?i:option|choice|letter) )?[(\[{]?(?P<label>[A-Za-z]|[0-9]{1,2})[)\]}]?[.):]?")
 _LABEL_FIRST = re.compile(
-    r"(?:(?i:option|choice) )?(?P<open>[(\[]?)(?P<label>[A-Za-z]|[0-9]{1,2})(?P<gap>[)\]]?[.:,)]? ?[-–—=]? ?)(?P<text>\S.*)"
+    r"(?:(?i:option|choice) )?(?P<open>[(\[]?)(?P<label>[A-Za-z]|[0-9]{1,2})"
+    r"(?P<gap>[)\]]?[.:,)]?(?: [-–—=](?= ))? ?)(?P<text>\S.*)"
 )
 _LABEL_LAST = re.compile(r"(?P<text>[^(\[]*\S) ?(?P<open>[(\[])(?P<label>[A-Za-z]|[0-9]{1,2})[)\]](?P<gap>)")
 
 _SPOKEN = re.compile(r"\b(?i:option|choice|letter|answer)s? [(\[]?(?P<label>[A-Z]|[0-9]{1,2})[)\]]?(?![\w'’])")
-_BRACKETED = re.compile(r"[(\[{] ?(?P<label>[A-Za-z]|[0-9]{1,2}) ?[)\]}]")
+_BRACKETED = re.compile(r"(?<!\w)[(\[{] ?(?P<label>[A-Za-z]|[0-9]{1,2}) ?[)\]}](?!\w)")
 _LISTED = re.compile(r"(?<![\w.,'’-])(?P<label>[0-9]{1,2})[).:](?= |\Z)")
-_LETTER = re.compile(r"(?<![\w'’°.+-])(?P<label>[A-Z])(?![\w'’°+#^]|-\w|\.\w)")
+_LETTER = re.compile(r"(?<![\w'’°.+-])(?<!\w[(\[{])(?P<label>[A-Z])(?![\w'’°+#^]|[-.]\w|[)\]}]\w)")
 _IS_LABEL_A = re.compile(
-    r" ?(?:[^\w ]|\Z)| (?:is|was|and|or|nor|because|since|as|would|could|might|may|must|should|seems|not|but|over|[A-Z])\b"
+    r" ?(?:[^\w ]|\Z)| (?:is|was|and|or|nor|because|since|as|would|could|might|may|must|should|seems|not|but|over|[A-Z][0-9]?)\b"
 )
 _IS_LABEL_I = re.compile(r" ?(?:[^\w ,'’]|\Z)| ?,? (?:is|or|because|[A-Z])\b")
 
