@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from earnest.cli import doctor
+from earnest.sandbox import levels
 
 
 def test_tells_versions_and_extras(capsys: pytest.CaptureFixture[str]):
@@ -51,3 +52,14 @@ def test_data_folder_that_is_not_there_is_a_problem(monkeypatch: pytest.MonkeyPa
 def test_requirements_are_told_apart():
     found = doctor.extra_packages(["torch>=2.8", 'peft>=0.19; extra == "lora"', "pyright[nodejs]>=1; extra == 'dev'"])
     assert found == (["torch"], {"lora": ["peft"], "dev": ["pyright"]})
+
+
+def test_the_sandbox_is_a_line_and_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    assert doctor.doctor(json=True) == 0
+    found = json.loads(capsys.readouterr().out)["sandbox"]
+    assert found["level"] == levels.probe().level and found["why"]
+    monkeypatch.setattr(levels, "probe", lambda: levels.Found(None, "no sandbox", ("bwrap: not installed",)))
+    assert doctor.doctor() == 0
+    assert "sandbox    none, so no code is graded; not bwrap: not installed; install" in capsys.readouterr().out

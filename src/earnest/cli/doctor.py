@@ -16,6 +16,7 @@ from pathlib import Path
 
 from earnest.cli import say
 from earnest.errors import MissingDependency
+from earnest.sandbox import levels
 
 GIB = 2**30
 
@@ -47,6 +48,7 @@ class Diagnosis:
     data: str | None  # EARNEST_DATA
     runs: str
     disk_free_gib: float
+    sandbox: levels.Found  # how untrusted code would be held, tried out
     problems: tuple[str, ...] = field(default=())
 
 
@@ -79,6 +81,7 @@ def diagnose() -> Diagnosis:
         data=data,
         runs=str(runs),
         disk_free_gib=round(free, 1),
+        sandbox=levels.probe(),
         problems=tuple(_problems(core, data, free)),
     )
 
@@ -163,6 +166,13 @@ def _problems(core: Mapping[str, str | None], data: str | None, free_gib: float)
     return found
 
 
+def _sandbox(found: levels.Found) -> str:
+    refused = "".join(f"; not {level}" for level in found.refused)
+    if found.level is None:
+        return f"none, so no code is graded{refused}; {levels.REMEDY}"
+    return f"{found.level}: {found.why}{refused}"
+
+
 def _text(found: Diagnosis) -> list[str]:
     device = found.device
     memory = f", {device.memory_gib} GiB" if device and device.memory_gib else ""
@@ -174,6 +184,7 @@ def _text(found: Diagnosis) -> list[str]:
         ("cpu", f"{found.cores} cores, {found.threads or '?'} threads, {found.memory_gib} GiB memory"),
         ("data", found.data or "EARNEST_DATA is not set; only recipes and tests on public data sets need it"),
         ("runs", f"{found.runs}, {found.disk_free_gib} GiB free"),
+        ("sandbox", _sandbox(found.sandbox)),
     ]
     for extra, packages in found.optional.items():
         missing = [name for name, number in packages.items() if number is None]

@@ -104,7 +104,7 @@ _RETRACTS = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t)"
+    r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t|\\neq?|≠|!=)"
     r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z",
     re.IGNORECASE,
 )
@@ -136,7 +136,7 @@ def _boxes(text: str) -> list[Candidate] | Uncommitted:
     return Uncommitted("a box that never closes") if depth else found
 
 
-_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|percent\b)")
+_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|(?:percent|pct)\b)")
 
 
 def _with_percent(text: str, box: Candidate) -> Candidate:

@@ -1,0 +1,157 @@
+"""One fork server: started inside its walls, asked for jobs, replaced when it is of no more use. The trusted side.
+
+A fork server is one process of this package (`_zygote.py`) that lives as long as this one at most: it ends when its line to here
+closes, and the kernel kills it when the thread that started it ends. That thread is one of its own, which never does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import IO, Any
+
+from earnest.sandbox import _view
+from earnest.sandbox._job import END_S, Job
+from earnest.sandbox.codec import CodecError, decode, encode
+from earnest.sandbox.limits import Plan, Request, SandboxError
+
+START_S = 120.0
+"""Seconds that a fork server may take to import what it serves."""
+_BOOT = "import sys;sys.path[:]={path};from earnest.sandbox._zygote import main;main()"
+_CHUNK = 1 << 16
+_UIDS = 1_900_000_000
+"""Where root starts a server, it becomes a user that nobody is: another one for each, so that each has its own count."""
+
+
+class Server:
+    """One fork server. One job at a time, from any thread."""
+
+    def __init__(self, plan: Plan, slot: int) -> None:
+        self.plan, self.jobs, self.owner = plan, 0, os.getpid()
+        self.details: dict[str, Any] = {}
+        with tempfile.TemporaryFile() as said:
+            self._start(slot, said)
+
+    def _start(self, slot: int, said: IO[bytes]) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        paths = _view.readable(self.plan.readable)
+        boot = [_view.interpreter(), "-s", "-S", "-P", "-B", "-c", _BOOT.format(path=json.dumps(_view.module_path()))]
+        is_root = os.geteuid() == 0
+        uid: int | None = _UIDS + os.getpid() % 1_000_000 * 64 + slot % 64 if is_root else None
+        command = boot
+        if self.plan.level == "bwrap":
+            program = _view.bwrap()
+            if program is None:
+                raise SandboxError("unavailable", "there is no program bwrap")
+            command = [*_view.bwrap_command(program, paths, user_namespace=not is_root), *boot]
+        elif not _view.is_public([*paths, *_view.module_path()]):
+            uid = None  # another user could not read the interpreter
+        with theirs:
+            self.process = spawned(lambda: _popen(command, theirs, said))
+        start = {
+            "level": self.plan.level, "preload": list(self.plan.preload), "sys_path": _view.module_path(),
+            "readable": paths, "uid": uid, "parent": os.getpid(),
+        }  # fmt: skip
+        try:
+            self.control.send(encode(start))
+            self.control.settimeout(START_S)
+            self.details = decode(self.control.recv(_CHUNK))
+        except (OSError, CodecError):
+            self.close()
+            said.seek(0)
+            text = said.read()[-2000:].decode(errors="replace").strip()
+            raise SandboxError("unavailable", f"the fork server did not start: {text or 'it said nothing'}") from None
+
+    def run(self, request: Request) -> Job:
+        """Starts a job. Raises SandboxError "unavailable" when this server is of no more use."""
+        self.jobs += 1
+        line, line_theirs = socket.socketpair()
+        out, out_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if request.captures else (-1, _nothing())
+        err, err_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if request.captures else (-1, _nothing())
+        in_theirs, into = os.pipe2(os.O_CLOEXEC) if request.stdin is not None else (_nothing(), -1)
+        theirs = (line_theirs.fileno(), in_theirs, out_theirs, err_theirs)
+        for fd in (out_theirs, err_theirs):
+            os.set_blocking(fd, True)
+        try:
+            self.control.settimeout(END_S)
+            socket.send_fds(self.control, [encode(request.asked())], theirs)
+            said, handles, _, _ = socket.recv_fds(self.control, 16, 1)
+            if said != b"forked":
+                raise OSError("no process")
+        except OSError as error:
+            line.close()
+            for fd in (out, err, into):
+                if fd >= 0:
+                    os.close(fd)
+            raise SandboxError("unavailable", f"the fork server is gone: {error}") from None
+        finally:
+            line_theirs.close()
+            for fd in (in_theirs, out_theirs, err_theirs):
+                os.close(fd)
+        return Job(self, request, handles[0], line, (into, out, err))
+
+    def close(self) -> None:
+        """Ends the process and waits for it."""
+        self.control.close()
+        if self.owner != os.getpid():
+            self.process.returncode = 0  # another process's child
+            return
+        try:
+            self.process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class _Spawner:
+    """Starts processes from one thread that never ends: a child that dies with its parent dies with the thread that made it."""
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="sandbox", daemon=True).start()
+
+    def __call__(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._asked.put((start, answer))
+        result = answer.get()
+        if isinstance(result, BaseException):
+            raise SandboxError("unavailable", f"no process can be started: {result}")
+        return result
+
+    def _work(self) -> None:
+        while True:
+            start, answer = self._asked.get()
+            try:
+                answer.put(start())
+            except BaseException as error:
+                answer.put(error)
+
+
+def _popen(command: list[str], control: socket.socket, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, stdin=control.fileno(), stdout=subprocess.DEVNULL, stderr=said, env=_view.ENVIRONMENT, cwd="/", close_fds=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+
+
+_spawners: dict[int, _Spawner] = {}
+"""By process: after a fork there is no such thread."""
+_LOCK = threading.Lock()
+
+
+def spawned(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """The process that `start` starts, from this process's own thread for that."""
+    with _LOCK:
+        if os.getpid() not in _spawners:
+            _spawners[os.getpid()] = _Spawner()
+    return _spawners[os.getpid()](start)

@@ -1,0 +1,156 @@
+"""The published benchmarks: every row is read, every gold is paid, no wrong answer and no attack is; splits, ids and sizes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from earnest import component
+from earnest.data.rollouts import judge
+from earnest.errors import DataError
+from earnest.gates.verifier import tally, trials
+from earnest.tasks import bbh
+from earnest.tasks.base import Task
+from earnest.tasks.game24 import solve
+from earnest.types import Problem
+from earnest.verifiers import golds
+from earnest.verifiers.expression import Expression
+from grading import grade
+
+DATA = os.environ.get("EARNEST_DATA")
+needs_data = pytest.mark.skipif(DATA is None, reason="EARNEST_DATA is not set")
+SETS = [name for kind in (bbh.Lettered, bbh.Counted, bbh.Worded) for name in get_args(kind)]
+
+
+def build(name: str, **settings: Any) -> Task:
+    return component.build("task", {"name": name, **settings})
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "settings", "sizes", "verifier"),
+    [
+        ("arc", {}, {"test": 1172}, "choice"),
+        ("arc", {"subset": "easy"}, {"test": 2376}, "choice"),
+        ("aqua", {}, {"test": 254}, "choice"),
+        ("ifeval", {}, {"test": 541}, "constraint"),
+        ("game24", {}, {"train": 1148, "dev": 114, "test": 100}, "expression"),
+    ],
+)
+def test_every_gold_is_paid_and_nothing_else(
+    name: str, settings: dict[str, Any], sizes: dict[str, int], verifier: str
+) -> None:
+    task = build(name, **settings)
+    assert task.verifier_name == verifier and not task.notices()
+    assert {split: len(task.problems(split)) for split in task.splits} == sizes
+    grader = component.build("verifier", verifier)
+    for split in task.splits:
+        problems = task.problems(split)
+        assert [p.id for p in problems if grader.check_gold(p.answer or "") is not None] == []
+        shown = trials(task, problems, 10)
+        found = tally(shown, judge(grader, [trial.attack.item for trial in shown]))
+        assert found.golds == (0 if name == "ifeval" else len(problems))
+        assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
+
+
+@needs_data
+@pytest.mark.parametrize("subset", SETS)
+def test_every_set_of_bbh_is_read_and_graded(subset: str) -> None:
+    task = build("bbh", subset=subset)
+    problems = task.problems("test")
+    dropped = {"movie_recommendation": 1, "ruin_names": 2, "snarks": 1}.get(subset, 0)
+    whole = {"causal_judgement": 187, "penguins_in_a_table": 146, "snarks": 178}.get(subset, 250)
+    assert len(problems) == whole - dropped == len({p.id for p in problems})
+    assert [str(dropped)] == [text.split()[0] for text in task.notices()] or (not dropped and not task.notices())
+    grader = component.build("verifier", task.verifier_name)
+    shown = trials(task, problems[::5], 5)
+    found = tally(shown, judge(grader, [trial.attack.item for trial in shown]))
+    assert found.golds == len(problems[::5])
+    assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
+
+
+@needs_data
+def test_bbh_has_27_sets() -> None:
+    assert DATA is not None
+    files = sorted(file.stem for file in (Path(DATA) / "bbh" / "bbh").glob("*.json"))
+    assert files == sorted(SETS) and len(files) == 27
+    with pytest.raises(component.KeyedConfigError):
+        build("bbh")
+
+
+@needs_data
+def test_options_stand_in_the_question_and_in_the_gold() -> None:
+    for task in (build("arc"), build("aqua"), build("bbh", subset="snarks")):
+        for problem in task.problems("test")[:50]:
+            gold = golds.read(problem.answer)
+            assert not hasattr(gold, "reason")
+            lines = problem.question.splitlines()
+            assert all(f"({label}) {text}".strip() in lines for label, text in gold["choices"].items()), problem  # type: ignore[index]
+
+
+@needs_data
+def test_the_test_set_of_game24_is_that_of_the_paper() -> None:
+    task = build("game24")
+    assert [p.meta["rank"] for p in task.problems("test")] == list(range(901, 1001))
+    ranks = [p.meta["rank"] for split in task.splits for p in task.problems(split)]
+    assert sorted(ranks) == list(range(1, 1363))  # type: ignore[type-var]
+
+
+def test_the_solver_finds_what_there_is() -> None:
+    def found(*numbers: int, target: int = 24) -> list[str] | None:
+        return solve([(Fraction(n), str(n)) for n in numbers], Fraction(target))
+
+    assert found(2, 3, 4, target=20) == ["2 + 3 = 5", "4 * 5 = 20", "4 * (2 + 3)"]
+    assert found(1, 1, 1, 1) is None
+    for numbers in ((3, 3, 8, 8), (1, 5, 5, 5), (4, 9, 10, 13), (1, 3, 4, 6)):
+        steps = found(*numbers)
+        assert steps is not None and len(steps) == 4
+        gold = golds.write({"numbers": list(numbers), "target": 24})
+        assert grade(Expression(), steps[-1], gold).correct, steps
+
+
+def test_a_row_that_is_none_is_a_data_error_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    good = {"prompt": "x", "key": 1, "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    for bad in ({}, {**good, "kwargs": []}, {**good, "instruction_id_list": ["no:such"]}, {**good, "prompt": 3}):
+        file.write_text(json.dumps(good) + "\n" + json.dumps(bad), encoding="utf-8")
+        with pytest.raises(DataError) as error:
+            build("ifeval", path=str(file)).problems("test")
+        assert error.value.where == f"{file}:2"
+    (tmp_path / "24.csv").write_text("Rank,Puzzles\n1,1 1 4 x\n", encoding="utf-8")
+    with pytest.raises(DataError) as csv_error:
+        build("game24", path=str(tmp_path / "24.csv")).problems("test")
+    assert csv_error.value.where.endswith("24.csv:2")
+    (tmp_path / "arc_easy.jsonl").write_text(
+        json.dumps({"query": "?", "choices": ["a", "b"], "gold": 2}), encoding="utf-8"
+    )
+    with pytest.raises(DataError):
+        build("arc", subset="easy", path=str(tmp_path)).problems("test")
+    (tmp_path / "snarks.json").write_text('{"examples": [{"input": 1}]}', encoding="utf-8")
+    with pytest.raises(DataError):
+        build("bbh", subset="snarks", path=str(tmp_path)).problems("test")
+
+
+def test_a_benchmark_is_for_testing_and_can_be_cut_short(tmp_path: Path) -> None:
+    row = {"query": "Question: Which?", "choices": ["red", "blue"], "gold": 1}
+    rows = [json.dumps({**row, "query": f"Question: Which {n}?"}) for n in range(5)]
+    (tmp_path / "arc_easy.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    task = build("arc", subset="easy", path=str(tmp_path), limit=2)
+    assert [p.question for p in task.problems("test")] == [f"Which {n}?\n(A) red\n(B) blue" for n in range(2)]
+    with pytest.raises(DataError):
+        task.problems("train")
+
+
+@needs_data
+def test_questions_of_one_benchmark_are_not_all_in_another() -> None:
+    asked: Counter[str] = Counter()
+    tasks = [build("arc"), build("arc", subset="easy"), build("aqua")]
+    problems: list[Problem] = [p for task in tasks for p in task.problems("test")]
+    asked.update(p.question for p in problems)
+    assert max(asked.values()) == 1
