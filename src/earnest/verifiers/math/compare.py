@@ -34,6 +34,7 @@ from earnest.verifiers.math.nodes import (
     Sym,
     Unreadable,
     Words,
+    children,
     symbols,
 )  # fmt: skip
 from earnest.verifiers.math.regions import ORDER, equal, infinite, region
