@@ -159,6 +159,24 @@ def test_a_gold_past_the_limits_is_met_by_its_own_text(gold: str) -> None:
     assert grade(Math(), f"\\boxed{{{gold}1}}", gold).correct is False
 
 
+@pytest.mark.parametrize(
+    "pole",
+    [
+        "(\\sqrt{4}-\\sqrt{9}-\\pi+\\pi)!",
+        "\\frac{1}{\\sqrt2-\\sqrt2}",
+        "\\ln 0",
+        "\\tan 90^\\circ",
+        "0^{-\\pi}",
+        "(-1)!",
+    ],
+)
+def test_a_value_that_does_not_exist_is_no_answer(pole: str) -> None:
+    for gold in ("\\sqrt{2}", "x", "0", "\\{1, \\sqrt2\\}", "(0, \\pi)", "x < \\pi"):
+        for answer in (pole, f"x + {pole}", f"\\{{1, {pole}\\}}", f"(0, {pole})", f"x < {pole}"):
+            assert grade(Math(), f"\\boxed{{{answer}}}", gold).correct is False
+        assert grade(Math(), "\\sqrt{2}", pole).correct is False
+
+
 def test_nothing_is_evaluated_or_written(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for code in (
