@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from earnest.api import evaluate, load_run, resume, run, verify
+    from earnest.api import evaluate, load_run, resume, run, trl_reward, verify
 
 __version__ = version("earnest")
-__all__ = ["__version__", "evaluate", "load_run", "resume", "run", "verify"]
+__all__ = ["__version__", "evaluate", "load_run", "resume", "run", "trl_reward", "verify"]
 
 
 def __getattr__(name: str) -> Any:

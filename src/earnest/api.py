@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from earnest.component import BuildContext, Component, build, digest, names, parts
+from earnest.data.trl import trl_reward
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, TrackerFailed, nearest
 from earnest.evaluate.grid.cells import EvalResult
 from earnest.follow.helper import tracked
@@ -28,7 +29,7 @@ from earnest.recipe import LoadedRecipe, Recipe, load, read, resolved
 from earnest.runlog import RunDir, now, read_json, write_bytes, write_json
 from earnest.seeding import derive
 from earnest.trackers.base import Tracker
-from earnest.types import Item, Json, Parsed, Problem, Split, Verdict
+from earnest.types import Json, Split, Verdict
 
 if TYPE_CHECKING:
     from earnest.evaluate.audit import Audit
@@ -162,24 +163,23 @@ def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -
 
     A thought, where there is one, must be closed; only what follows it counts.
     """
-    from earnest.data.rollouts import judge
-    from earnest.prompts.parse import split_thought
+    from earnest.evaluate.grading import grade
 
-    items: list[Item] = []
-    for place, (response, gold) in enumerate(rows):
-        parsed: Parsed = split_thought(response, opened=False, required=False)
-        problem = Problem(id=str(place), task="verify", prompt="", answer=gold)
-        items.append(Item(problem=problem, parsed=parsed, truncated=False))
-    return judge(build("verifier", verifier), items)
+    return grade(build("verifier", verifier), rows)
 
 
 def audit(
-    verifier: str | Mapping[str, Any], *, task: str | Mapping[str, Any] | None = None, problems: int = 100
+    verifier: str | Mapping[str, Any],
+    *,
+    task: str | Mapping[str, Any] | None = None,
+    problems: int = 100,
+    cases: Path | None = None,
+    ceiling: float = 0.0,
 ) -> Audit:
     """What a verifier pays for: right answers, near misses, attacks; on a task's problems or a few golds of common kinds."""
     from earnest.evaluate.audit import audit as try_out
 
-    return try_out(build("verifier", verifier), None if task is None else build("task", task), problems)
+    return try_out(build("verifier", verifier), None if task is None else build("task", task), problems, cases, ceiling)
 
 
 def check_data(source: Path, *, model: str | None = None, prompt: str = "chat") -> Inspection:
@@ -307,9 +307,7 @@ def _travel(folder: RunDir, loaded: LoadedRecipe, allow: frozenset[str], echo: C
     try:
         with stop_on_signal(echo) as stop:
             road = Road(loaded, folder, stop, allow, echo)
-            folder.update(
-                machine={"device": road.machine.device, "dtype": road.machine.dtype, "threads": road.machine.threads}
-            )
+            folder.update(machine=road.where())
             road.travel()
         status = "done"
     except GateRefused as error:
@@ -396,5 +394,5 @@ def _versions() -> dict[str, Json]:
 
 __all__ = [
     "EarnestError", "EvalResult", "Run", "RunResult", "audit", "check_data", "evaluate", "load_run", "resume", "run",
-    "show_data", "verify",
+    "show_data", "trl_reward", "verify",
 ]  # fmt: skip

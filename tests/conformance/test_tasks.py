@@ -96,7 +96,7 @@ def item(problem: Problem, solution: Solution) -> Item:
 
 
 def test_there_are_tasks():
-    assert {"chain", "gsm8k", "jsonl", "mawps", "skills"} <= set(NAMES)
+    assert {"chain", "gsm8k", "jsonl", "math500", "mawps", "skills"} <= set(NAMES)
 
 
 def test_names_a_verifier_that_is_there(task: Task):

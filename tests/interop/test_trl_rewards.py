@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import earnest
 from builders import make_rollout
 from earnest.component import BuildContext, build
 from earnest.models.base import Policy
@@ -102,3 +103,63 @@ def test_a_function_gives_the_same_numbers_in_trls_trainer(
     term = build("reward", "rewards.py:graded", BuildContext(tmp_path))
     assert term.score(rollouts, 0) == seen["scores"] and len(rollouts) == 8
     assert any(seen["scores"]) and {"log_metric", "log_extra"} <= set(seen["names"])
+
+
+class Recorded:
+    """A reward of ours that notes what TRL called it with and what it said."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.reward = earnest.trl_reward("number", **settings)
+        self.__name__ = self.reward.__name__
+        self.calls: list[tuple[list[Any], list[Any], list[float | None]]] = []
+
+    def __call__(self, prompts: list[Any], completions: list[Any], **columns: Any) -> list[float | None]:
+        found = self.reward(prompts, completions, **columns)
+        self.calls.append((completions, columns["solution"], found))
+        return found
+
+
+@pytest.mark.parametrize("talk", [False, True])
+def test_our_verifier_is_a_reward_of_trls_trainer(tmp_path: Path, tiny_policy: Policy, talk: bool) -> None:
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    tiny_policy.save(tmp_path / "model")
+    golds = ["1", "2", "no number", "4"]  # the third cannot be graded
+    prompts = [[{"role": "user", "content": f"{n}+1="}] if talk else f"{n}+1=" for n in range(4)]
+    rows = [{"prompt": prompt, "solution": gold} for prompt, gold in zip(prompts, golds, strict=True)]
+    config = GRPOConfig(
+        output_dir=str(tmp_path / "out"), per_device_train_batch_size=8, num_generations=2, max_completion_length=6,
+        max_steps=2, use_cpu=True, report_to=[], logging_steps=1, save_strategy="no", seed=0, bf16=False,
+    )  # fmt: skip
+    reward = Recorded(answer_column="solution")
+    trainer = GRPOTrainer(
+        model=str(tmp_path / "model"), reward_funcs=[reward], args=config, train_dataset=Dataset.from_list(rows)
+    )
+    trainer.train()
+    assert len(reward.calls) == 2 and all(len(found) == 8 for _, _, found in reward.calls)
+    for completions, solutions, found in reward.calls:
+        assert [type(c) for c in completions] == [list if talk else str] * 8
+        texts = [c[0]["content"] if talk else c for c in completions]
+        verdicts = earnest.verify("number", list(zip(texts, solutions, strict=True)))
+        assert found == [verdict.score for verdict in verdicts]
+        assert [score is None for score in found] == [gold == "no number" for gold in solutions]
+    logged = [row for row in trainer.state.log_history if "rewards/number/mean" in row]
+    assert len(logged) == 2 and all(row["number/error"] == 0.25 for row in logged)
+
+
+def test_trls_own_rewards_give_0_in_shapes_in_which_ours_pays() -> None:
+    """What makes one function for all shapes worth having: TRL 1.16's answers to the same right completion."""
+    from trl.rewards import accuracy_reward, reasoning_accuracy_reward, think_format_reward
+
+    right = "\\boxed{42}"
+    inline = [{"role": "assistant", "content": f"<think>6*7</think>{right}"}]
+    prefilled = [{"role": "assistant", "content": f"6*7</think>{right}"}]
+    parsed = [{"role": "assistant", "reasoning_content": "6*7", "content": right}]
+    shapes = [inline, prefilled, parsed]
+    assert think_format_reward(shapes) == [1.0, 0.0, 0.0]
+    assert reasoning_accuracy_reward(shapes, ["$42$"] * 3) == [1.0, 1.0, 0.0]
+    with pytest.raises(TypeError):
+        accuracy_reward([right], ["$42$"])
+    ours = earnest.trl_reward("number", thought="required")
+    assert ours(["?"] * 4, [*shapes, f"6*7</think>{right}"], solution=["42"] * 4) == [1.0] * 4

@@ -69,7 +69,18 @@ def backend(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "run --help", "eval --help", "rollouts --help", "compare --help", "list --help", "--version", "rnu"],
+    [
+        "--help",
+        "run --help",
+        "eval --help",
+        "rollouts --help",
+        "compare --help",
+        "list --help",
+        "verify --help",
+        "audit --help",
+        "--version",
+        "rnu",
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: str):
     code = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -253,6 +254,19 @@ def test_a_stop_request_ends_the_loop_after_a_checkpoint(policy: Policy, tmp_pat
         train(job(policy, source, NegativeLogLikelihood(), tmp_path, steps=9, stop=stop, echo=echo))
     assert source.asked == [0, 1]
     assert checkpoint.latest(tmp_path / "checkpoints") == tmp_path / "checkpoints" / "step_000002"
+
+
+def test_the_collector_is_left_as_it_was_also_by_a_stage_that_fails(policy: Policy, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    class Fails(Counting):
+        def work(self, step: int) -> Work:
+            seen.append(gc.get_freeze_count())
+            raise GateRefused("no")
+
+    with pytest.raises(GateRefused):
+        train(job(policy, Fails(sft(policy)), NegativeLogLikelihood(), tmp_path))
+    assert seen[0] > 0 and gc.get_freeze_count() == 0
 
 
 def test_compute_ends_a_stage_when_it_is_matched(policy: Policy, tmp_path: Path) -> None:

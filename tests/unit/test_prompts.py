@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from transformers import PreTrainedTokenizerFast
 
@@ -20,6 +22,7 @@ from earnest import component
 from earnest.errors import ConfigError, DataError
 from earnest.prompts.chat import Chat
 from earnest.prompts.plain import Plain
+from earnest.prompts.writing import encode, lengths
 from earnest.types import Message, Problem, Solution
 
 PROBLEM = Problem(id="p", task="t", prompt="What is 6 x 7?", answer="42")
@@ -193,3 +196,23 @@ def test_plain_without_an_end_is_refused() -> None:
 def test_a_field_that_could_not_work_is_refused_by_name(name: str, fields: dict[str, str], key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         component.build("prompt", {"name": name, **fields})
+
+
+def test_lengths_are_those_of_the_ids_whatever_was_asked_of_the_tokenizer_before() -> None:
+    tokenizer = make_tokenizer(WITH_BOS)
+    texts = ["", "a", "6 x 7 = 42", "zwölf\n\u2028\U0001f600", "<think>a</think>", "a " * 500]
+    expected = [len(encode(text, tokenizer)) for text in texts]
+    assert expected[0] == 0 and max(expected) > 100
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer(texts, padding=True, truncation=True, max_length=4)
+    assert lengths(texts, tokenizer) == expected
+    assert lengths([], tokenizer) == []
+
+
+def test_lengths_by_a_tokenizer_of_another_kind() -> None:
+    class Words:
+        def __call__(self, texts: list[str], add_special_tokens: bool) -> dict[str, list[list[int]]]:
+            assert not add_special_tokens
+            return {"input_ids": [[0] * len(text.split()) for text in texts]}
+
+    assert lengths(["", "one", "one and two"], cast(PreTrainedTokenizerFast, Words())) == [0, 1, 3]

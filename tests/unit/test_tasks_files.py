@@ -229,7 +229,7 @@ def test_numbers_of_a_text():
     assert numbers("3 of the 1,200 cost $0.50, 7.") == [3, 1200, Fraction(1, 2), 7]
 
 
-@pytest.mark.parametrize("answer", ["12", "0", "-0.5", "1", "1000000"])
+@pytest.mark.parametrize("answer", ["12", "0", "-0.5", "1", "1000000", "3/4", "-7/2", "6/3"])
 def test_near_misses_of_a_number_are_other_numbers_or_hedges(answer: str):
     misses = near_misses(answer)
     singles = [m for m in misses if " " not in m]

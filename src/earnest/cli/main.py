@@ -15,7 +15,7 @@ import traceback
 from cyclopts import App, CycloptsError, Parameter
 
 from earnest import __version__
-from earnest.cli import audit, compare, data, doctor, evaluate, init, listing, report, rollouts, run, say, track
+from earnest.cli import audit, compare, data, doctor, evaluate, init, listing, report, rollouts, run, say, track, verify
 from earnest.errors import ConfigError, EarnestError, Interrupted, MissingDependency
 from earnest.evaluate.text import visible
 
@@ -35,6 +35,7 @@ app.command(report.report)
 app.command(run.resume)
 app.command(track.track)
 app.command(listing.list_, name="list")
+app.command(verify.verify)
 app.command(audit.audit)
 app.command(data.app)
 app.command(doctor.doctor)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from earnest.engines.base import EngineSession
 from earnest.prompts.base import Prompt
+from earnest.prompts.writing import lengths
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.types import (
@@ -123,12 +124,11 @@ class Roller:
     ) -> list[Record]:
         """The lines that the store keeps of judged groups, in their order. advantages: one per rollout."""
         rollouts = [(index, rollout) for group in groups for index, rollout in enumerate(group.rollouts)]
-        thoughts = [rollout.parsed.thought or "" for _, rollout in rollouts]
-        thought_ids = self.tokenizer(thoughts, add_special_tokens=False)["input_ids"] if thoughts else []
+        thought_tokens = lengths([rollout.parsed.thought or "" for _, rollout in rollouts], self.tokenizer)
         given = advantages if advantages is not None else [None] * len(rollouts)
         return [
-            _record(rollout, index, len(ids), advantage, stage, step, split)
-            for (index, rollout), ids, advantage in zip(rollouts, thought_ids, given, strict=True)
+            _record(rollout, index, length, advantage, stage, step, split)
+            for (index, rollout), length, advantage in zip(rollouts, thought_tokens, given, strict=True)
         ]
 
     def _item(

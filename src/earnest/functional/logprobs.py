@@ -10,8 +10,10 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
+
+from earnest.functional.linear import linear
 
 PLAIN_ELEMENTS = 2**22
 """Up to this many logits (16 MB in float32) are held at once."""

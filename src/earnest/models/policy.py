@@ -19,7 +19,9 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from earnest.errors import ConfigError
+from earnest.functional.linear import linear
 from earnest.functional.logprobs import chunked_logprobs
+from earnest.models._linear import quicken
 from earnest.models._prefix import Prompts, Reading, plan_reading
 from earnest.types import Batch
 
@@ -51,7 +53,7 @@ class Head:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) -> (..., V) float32."""
-        logits = torch.nn.functional.linear(hidden, self.weight, self.bias).float()
+        logits = linear(hidden, self.weight, self.bias).float()
         logits = logits if self.scale == 1.0 else logits * self.scale
         return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap
 
@@ -66,6 +68,7 @@ class Policy:
 
     def __init__(self, module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, version: int = 0) -> None:
         self.module = module.eval()
+        quicken(module)
         self.tokenizer = tokenizer
         self.version = version
         """Counts optimizer updates; an engine stamps it on every completion."""

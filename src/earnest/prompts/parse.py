@@ -7,7 +7,17 @@ so hostile text costs linear time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, cast
+
 from earnest.types import Parsed
+
+Thought: TypeAlias = Literal["optional", "required", "prefilled"]
+"""What a completion holds: perhaps a thought; a thought, or it has no answer; the rest of one that the prompt opened."""
+
+REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Where chat templates and servers put a thought that they have taken out of the content."""
 
 
 def split_thought(
@@ -38,3 +48,66 @@ def split_thought(
     return Parsed(
         text=text, thought=thought.strip(), answer_text=answer, well_formed=well_formed, opening=opening
     )  # fmt: skip
+
+
+def split_completion(completion: object, prompt: object = "", thought: Thought = "optional") -> Parsed:
+    """A completion in any of the shapes that trainers and servers hand on, as thought and answer.
+
+    The shapes: text; messages, of which the last one of the assistant counts, with the thought in its content; the same
+    without the opening mark, which the prompt had written; and the same with the thought already taken out (REASONING).
+
+    A prompt that ends with an open mark, as text or as a begun message of the assistant, has opened the thought. One whose
+    chat template does so does not show it: `thought` must then say "prefilled", else a thought that never closed is taken
+    for an answer. Raises TypeError for what is no completion.
+    """
+    opened = thought == "prefilled" or _said_last(prompt).rstrip().endswith("<think>")
+    if isinstance(completion, str):
+        return _demanded(split_thought(completion, opened=opened, required=thought == "required"), thought)
+    message = _last_message(completion)
+    if message.get("role", "assistant") != "assistant":
+        return Parsed(text="", thought=None, answer_text="", well_formed=False)  # it ends with what a tool said
+    content = _text_of(message.get("content"))
+    reasoning = next((text for key in REASONING if (text := _text_of(message.get(key)))), "")
+    if not reasoning:
+        return _demanded(split_thought(content, opened=opened, required=thought == "required"), thought)
+    inner = split_thought(content, opened=False, required=False)
+    well_formed = inner.thought is None and bool(inner.answer_text) and "<think>" not in reasoning
+    return Parsed(
+        text=f"<think>{reasoning}</think>{content}", thought=reasoning.strip(), answer_text=inner.answer_text,
+        well_formed=well_formed,
+    )  # fmt: skip
+
+
+def _demanded(parsed: Parsed, thought: Thought) -> Parsed:
+    """Without the thought that was required there is no answer."""
+    if thought == "required" and parsed.thought is None:
+        return replace(parsed, answer_text=None)
+    return parsed
+
+
+def _last_message(completion: object) -> Mapping[str, Any]:
+    if isinstance(completion, Mapping):
+        return cast("Mapping[str, Any]", completion)
+    if isinstance(completion, Sequence) and completion and isinstance(completion[-1], Mapping):
+        return cast("Mapping[str, Any]", completion[-1])
+    raise TypeError(f"no completion: a {type(completion).__name__}, where text or a list of messages is read")
+
+
+def _said_last(prompt: object) -> str:
+    """The end of a prompt: its text, or what a last message of the assistant begins with."""
+    if isinstance(prompt, str):
+        return prompt
+    if not isinstance(prompt, Sequence) or not prompt or not isinstance(prompt[-1], Mapping):
+        return ""
+    last = cast("Mapping[str, Any]", prompt[-1])
+    return _text_of(last.get("content")) if last.get("role") == "assistant" else ""
+
+
+def _text_of(content: object) -> str:
+    """A message's content: text, nothing, or parts of which some are text."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    parts = [cast("Mapping[str, Any]", part) for part in content if isinstance(part, Mapping)]
+    return "".join(text for part in parts if isinstance(text := part.get("text"), str))

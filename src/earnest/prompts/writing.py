@@ -5,6 +5,7 @@ An abstract base, no prompt format itself. It knows nothing of templates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
@@ -67,6 +68,20 @@ class Written(Prompt):
 def encode(text: str, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     """The ids of exactly this text: nothing is added before or after."""
     return tuple(tokenizer.encode(text, add_special_tokens=False, verbose=False))
+
+
+def lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """How many ids each text has; nothing is added before or after."""
+    from transformers import PreTrainedTokenizerFast
+
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
+    backend = (
+        tokenizer.backend_tokenizer
+    )  # itself: the call also works out offsets and masks, which takes longer than the ids
+    backend.no_padding()
+    backend.no_truncation()
+    return [len(encoding) for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
 def must_hold(value: str, placeholder: str) -> str:

@@ -14,11 +14,11 @@ import resource
 import signal
 import struct
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from earnest.sandbox import _landlock, _seccomp
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _PDEATHSIG, _SET_DUMPABLE, _KEEPCAPS, _CAPBSET_DROP, _NO_NEW_PRIVS, _AMBIENT = 1, 4, 8, 24, 38, 47
 _CAP_SYS_ADMIN = 21
 _CAPABILITY_VERSION = 0x20080522
@@ -26,19 +26,20 @@ _NEW_MOUNTS = 0x00020000
 _NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 2, 4, 8, 16384, 1 << 18
 LINE = 3
 """The descriptor over which a job speaks with whoever asked."""
+MOST_DESCRIPTORS = 256
 _OURS = 3
 """Processes of the same user that are ours: bwrap, the fork server, the job itself."""
 
 
-def settle(level: str, uid: int | None, parent: int) -> dict[str, Any]:
-    """Makes the fork server an unprivileged process, once. Says what it is: its uid, and whether processes can be counted."""
+def settle(level: str, uid: int | None, parent: int, readable: list[str]) -> dict[str, Any]:
+    """Makes the fork server an unprivileged process, once, and prepares what every job needs. What jobs must know of it."""
     with open("/proc/self/oom_score_adj", "w") as file:  # the first to go when memory is short
         file.write("1000")
     kept = 1 << _CAP_SYS_ADMIN if level == "bwrap" else 0
     changed = False
     if level != "unsafe":
         for capability in range(64):
-            if ctypes.CDLL(None).prctl(_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0):
+            if _LIBC.prctl(_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0):
                 break
     if uid is not None and level != "unsafe":
         _prctl(_KEEPCAPS, 1)
@@ -59,30 +60,40 @@ def settle(level: str, uid: int | None, parent: int) -> dict[str, Any]:
             raise OSError("the process that asked is gone")
     kernel = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
     counted = level == "bwrap" and (changed or (uid is None and kernel >= (5, 14)))
-    return {"uid": os.getuid(), "counted": counted}
+    rules = _landlock.ruleset(readable) if level == "landlock" else None
+    for profile in ("processes", "program", "threads"):
+        _seccomp.prepared(profile, level == "bwrap")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_DESCRIPTORS, MOST_DESCRIPTORS))  # so that a job closes them all
+    with open("/proc/self/statm") as file:
+        held = int(file.read().split()[0]) * resource.getpagesize()
+    return {"uid": os.getuid(), "counted": counted, "held": held, "rules": rules}
 
 
 def confine(asked: dict[str, Any], start: dict[str, Any], fds: Iterable[int]) -> None:
     """Everything that a job loses before it reads its question. fds: line, standard input, output and error."""
-    level = start["level"]
+    level, folder = start["level"], asked["folder"]
+    if level == "landlock":
+        _prctl(_NO_NEW_PRIVS, 1)
+        rules = start["rules"] if folder is None else _landlock.ruleset(start["readable"], [folder])
+        os.chdir(folder or "/")
+        _landlock.restrict(rules)
     _descriptors(list(fds))
     os.setsid()
+    os.umask(0o077)
     if level == "bwrap":
         _mounts(asked["disk_mb"], asked["inodes"])
+        os.chdir("/tmp")
     else:
         _prctl(_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == 1:
             raise OSError("the fork server is gone")
-    os.chdir(asked["folder"] or ("/tmp" if level == "bwrap" else "/"))
-    os.umask(0o077)
-    _limits(asked, start["counted"])
+        os.chdir(folder or "/")
+    _limits(asked, start["held"], start["counted"])
     if level == "unsafe":
         return
     _capabilities(0)
     _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_SET_DUMPABLE, 1)
-    if level == "landlock":
-        _landlock.restrict(start["readable"], [asked["folder"]] if asked["folder"] else [])
     profile = asked["profile"]
     if profile == "processes" and not start["counted"]:
         profile = "threads"
@@ -94,26 +105,21 @@ def _descriptors(fds: list[int]) -> None:
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, LINE + 1) for fd in fds]
     for fd, place in zip(high, (LINE, 0, 1, 2), strict=True):
         os.dup2(fd, place, inheritable=place != LINE)
-    for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd > LINE:
-            with suppress(OSError):  # the listing's own is closed already
-                os.close(fd)
+    os.closerange(LINE + 1, MOST_DESCRIPTORS)
 
 
 def _mounts(disk_mb: int, inodes: int) -> None:
     """A view of the file system of its own: its processes alone in /proc, and /tmp with a quota, gone with the job."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    check(libc.unshare(_NEW_MOUNTS), "unshare")
-    check(libc.mount(None, b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None), "mount")
+    check(_LIBC.unshare(_NEW_MOUNTS), "unshare")
+    check(_LIBC.mount(None, b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None), "mount")
     flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
-    check(libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
+    check(_LIBC.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
     quota = b"size=%dm,nr_inodes=%d,mode=0700" % (disk_mb, inodes)
-    check(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", ctypes.c_ulong(_NOSUID | _NODEV), quota), "mount /tmp")
+    check(_LIBC.mount(b"tmpfs", b"/tmp", b"tmpfs", ctypes.c_ulong(_NOSUID | _NODEV), quota), "mount /tmp")
 
 
-def _limits(asked: dict[str, Any], counted: bool) -> None:
-    with open("/proc/self/statm") as file:
-        held = int(file.read().split()[0]) * resource.getpagesize()
+def _limits(asked: dict[str, Any], held: int, counted: bool) -> None:
+    """held: bytes of address space that the fork server has, which every job begins with."""
     wanted = [
         (resource.RLIMIT_AS, held + (asked["memory_mb"] << 20)),
         (resource.RLIMIT_CPU, asked["cpu_s"]),
@@ -136,12 +142,11 @@ def _capabilities(mask: int) -> None:
     """Exactly these, of the lower 32; none can be inherited."""
     header = struct.pack("<Ii", _CAPABILITY_VERSION, 0)
     data = struct.pack("<IIIIII", mask, mask, 0, 0, 0, 0)
-    check(ctypes.CDLL(None, use_errno=True).capset(header, data), "capset")
+    check(_LIBC.capset(header, data), "capset")
 
 
 def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    check(libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)), "prctl")
+    check(_LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)), "prctl")
 
 
 def check(result: int, what: str) -> None:

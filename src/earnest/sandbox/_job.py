@@ -35,8 +35,7 @@ class Job:
         self.server, self.request, self._handle, self._line = server, request, handle, line
         self._into = pipes[0]
         self._outputs = [_Printed(fd) for fd in pipes[1:]]
-        self.began = time.monotonic()
-        self.deadline = self.began + request.limits.wall_s
+        self.restart_clock()
         self._ended: tuple[int, float] | None = None
         self._is_over = False  # what still comes is not asked for
         self._received, self._sending = bytearray(), bytearray()
@@ -46,6 +45,9 @@ class Job:
         if self._into >= 0:
             os.set_blocking(self._into, False)
             self._feed()
+
+    def restart_clock(self) -> None:
+        self.deadline = time.monotonic() + self.request.limits.wall_s
 
     def tell(self, value: Any) -> None:
         """Sends a value, when the job comes to read it. Raises CodecError for one that cannot cross."""

@@ -15,19 +15,21 @@ from contextlib import suppress
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _EXECUTE, _WRITE, _READ, _READ_DIR, _TRUNCATE = 1, 2, 4, 8, 1 << 14
+_DEVICES_AND_LINKS = 1 << 6 | 1 << 11 | 1 << 12
 _OF_A_FILE = _EXECUTE | _WRITE | _READ | _TRUNCATE | 1 << 15
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 
 def version() -> int:
     """The kernel's version of Landlock; 0 where there is none or it is switched off."""
-    return max(0, ctypes.CDLL(None, use_errno=True).syscall(_CREATE, None, 0, 1))
+    return max(0, _LIBC.syscall(_CREATE, None, 0, 1))
 
 
-def restrict(readable: Sequence[str], writable: Sequence[str] = ()) -> None:
-    """Leaves this process reading and running what is below `readable`, and writing below `writable`. Raises OSError.
+def ruleset(readable: Sequence[str], writable: Sequence[str] = ()) -> int:
+    """Rules that leave a process reading and running what is below `readable`, and writing below `writable`: a descriptor.
 
-    It must have given up new privileges, or hold CAP_SYS_ADMIN. A path that is not there is left out.
+    A path that is not there is left out. Raises OSError.
     """
     known = version()
     bits = 13 + (known >= 2) + (known >= 3) + (known >= 5)
@@ -36,16 +38,18 @@ def restrict(readable: Sequence[str], writable: Sequence[str] = ()) -> None:
     scoped = 3 if known >= 6 else 0
     attributes = struct.pack("<QQQ", handled, network, scoped)[: 8 + 8 * (known >= 4) + 8 * (known >= 6)]
     rules = _call(_CREATE, ctypes.c_char_p(attributes), ctypes.c_size_t(len(attributes)), 0)
-    try:
-        for path in readable:
-            _allow(rules, path, _EXECUTE | _READ | _READ_DIR, handled)
-        for path in _DEVICES:
-            _allow(rules, path, _READ | _WRITE, handled)
-        for path in writable:
-            _allow(rules, path, handled & ~(1 << 12) & ~(1 << 6) & ~(1 << 11), handled)  # all but devices
-        _call(_RESTRICT, rules, 0)
-    finally:
-        os.close(rules)
+    for path in readable:
+        _allow(rules, path, _EXECUTE | _READ | _READ_DIR, handled)
+    for path in _DEVICES:
+        _allow(rules, path, _READ | _WRITE, handled)
+    for path in writable:
+        _allow(rules, path, handled & ~_DEVICES_AND_LINKS, handled)
+    return rules
+
+
+def restrict(rules: int) -> None:
+    """Puts this process under the rules, for good. It must have given up new privileges. Raises OSError."""
+    _call(_RESTRICT, rules, 0)
 
 
 def _allow(rules: int, path: str, rights: int, handled: int) -> None:
@@ -59,7 +63,7 @@ def _allow(rules: int, path: str, rights: int, handled: int) -> None:
 
 
 def _call(number: int, *arguments: object) -> int:
-    result = ctypes.CDLL(None, use_errno=True).syscall(ctypes.c_long(number), *arguments)
+    result = _LIBC.syscall(ctypes.c_long(number), *arguments)
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"landlock: {errno.errorcode.get(code, code)}")

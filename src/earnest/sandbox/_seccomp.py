@@ -1,8 +1,8 @@
 """The system calls a job may make: an allow list as a program for the kernel's filter, put together by hand. x86-64 alone.
 
 Chosen on purpose: whatever is not named fails with ENOSYS, which is what a library expects of a kernel that lacks a call (clone3:
-so that glibc falls back to clone, whose flags a filter can see). What programs try and may be told no is EPERM: sockets, mounts,
-namespaces, tracing. A call of another architecture, or of the x32 table, kills the process: nothing honest makes one.
+so that glibc falls back to clone, whose flags a filter can see). What programs try and may be told no is EPERM: sockets,
+mounts, namespaces, tracing. A call of another architecture, or of the x32 table, kills the process: nothing honest makes one.
 
 Absent, and why: memfd_create (memory that no limit counts), System V and POSIX message queues (outlive a process), io_uring and
 bpf and userfaultfd and perf_event_open (where kernels break), open_by_handle_at, keyctl, quotactl, every module and clock call.
@@ -13,7 +13,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Profile: TypeAlias = Literal["processes", "program", "threads"]
@@ -22,13 +23,15 @@ Profile: TypeAlias = Literal["processes", "program", "threads"]
 _ARCH_X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
 _NR, _ARCH, _ARG0 = 0, 4, 16
 """Offsets in the kernel's struct seccomp_data; the low half of an argument comes first."""
 
 _NEW_NAMESPACES = 0x7E020080
 _CLONE_THREAD = 0x00010000
 _AF_UNIX = 1
+_SOME_PID = b"pid?"
+"""Stands for the process's number, which is known only when it is there."""
 
 
 def _numbers(table: str) -> frozenset[int]:
@@ -99,6 +102,13 @@ _FCNTLS_OWNER = (8, 10, 15)
 
 def program(profile: Profile, pid: int, may_signal: bool) -> bytes:
     """The filter, 8 bytes an instruction, for the process `pid`. may_signal: others than itself (it sees only its own)."""
+    return prepared(profile, may_signal).replace(_SOME_PID, struct.pack("<I", pid))
+
+
+@lru_cache
+def prepared(profile: Profile, may_signal: bool) -> bytes:
+    """The same for a process that is not there yet."""
+    (pid,) = struct.unpack("<I", _SOME_PID)
     plain = set(_PLAIN)
     plain |= _EXECS if profile != "threads" else set()
     plain |= {*_FORKS, *_BY_PATH, *_GROUPS} if profile == "processes" else set()
@@ -111,7 +121,7 @@ def program(profile: Profile, pid: int, may_signal: bool) -> bytes:
     code.add(_LOAD, 0, 0, _NR)
     code.add(_AT_LEAST, 0, 1, _X32_BIT)
     code.add(_RETURN, 0, 0, _KILL)
-    code.calls(sorted(plain), _ALLOW)
+    code.calls(plain, _ALLOW)
     code.flags(_CLONE, _NEW_NAMESPACES, None if profile == "processes" else _CLONE_THREAD)
     code.one_of(_SOCKETPAIR, 0, (_AF_UNIX,), errno.EPERM)
     code.one_of(_IOCTL, 1, _IOCTLS, errno.ENOTTY)
@@ -122,9 +132,20 @@ def program(profile: Profile, pid: int, may_signal: bool) -> bytes:
     if not may_signal:
         code.one_of(_KILL_, 0, (pid,), errno.EPERM)
         code.one_of(_TGKILL, 0, (pid,), errno.EPERM)
-    code.calls(sorted(refused), _ERRNO | errno.EPERM)
+    code.calls(refused, _ERRNO | errno.EPERM)
     code.add(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
     return bytes(code.data)
+
+
+def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Example: [1, 2, 3, 7] -> [(1, 3), (7, 7)]."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
 
 
 class _Code:
@@ -136,14 +157,18 @@ class _Code:
     def add(self, operation: int, true: int, false: int, operand: int) -> None:
         self.data += struct.pack("<HBBI", operation, true, false, operand)
 
-    def calls(self, numbers: Sequence[int], verdict: int) -> None:
-        """The same verdict for each of these calls, whatever their arguments. The call's number is loaded."""
-        for start in range(0, len(numbers), 200):
-            part = numbers[start : start + 200]
-            for index, number in enumerate(part):
-                self.add(_EQUAL, len(part) - index, 0, number)
-            self.add(0x05, 0, 0, 1)  # jump over the verdict
-            self.add(_RETURN, 0, 0, verdict)
+    def calls(self, numbers: Iterable[int], verdict: int) -> None:
+        """The same verdict for each of these calls, whatever their arguments. The call's number is loaded.
+
+        They are compared as ranges, lowest first: the kernel runs the filter once for every call there is when it is installed.
+        """
+        found = _ranges(numbers)
+        for index, (first, last) in enumerate(found):
+            left = 2 * (len(found) - index - 1)
+            self.add(_AT_LEAST, 1, 0, last + 1)  # above this range: look at the next
+            self.add(_AT_LEAST, left + 1, left + 2, first)  # in it: the verdict; below it: past the verdict
+        self.add(_JUMP, 0, 0, 1)
+        self.add(_RETURN, 0, 0, verdict)
 
     def one_of(self, number: int, argument: int, values: Sequence[int], error: int) -> None:
         """One call, allowed where its argument (0 is the first) is one of these."""
@@ -175,13 +200,15 @@ class _Code:
             self.add(_RETURN, 0, 0, _ERRNO | errno.EPERM)
 
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
 def install(code: bytes) -> None:
     """Puts the filter on this process and all that it becomes. It must have given up new privileges. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(22, ctypes.c_ulong(2), ctypes.byref(_Program(len(code) // 8, code)), 0, 0):
+    if _LIBC.prctl(22, ctypes.c_ulong(2), ctypes.byref(_Program(len(code) // 8, code)), 0, 0):
         number = ctypes.get_errno()
         raise OSError(number, f"no system call filter: {errno.errorcode.get(number, number)}")

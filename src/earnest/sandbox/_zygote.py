@@ -22,6 +22,7 @@ from earnest.sandbox import _confine
 from earnest.sandbox._run import run
 from earnest.sandbox.codec import decode, encode
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _NEW_PID = 0x20000000
 MESSAGE_BYTES = 1 << 16
 
@@ -36,8 +37,8 @@ def main() -> None:
     sys.path[:] = start["sys_path"]
     for name in start["preload"]:
         importlib.import_module(name)
-    details = _confine.settle(start["level"], start["uid"], start["parent"])
-    start["counted"] = details["counted"]
+    details = _confine.settle(start["level"], start["uid"], start["parent"], start["readable"])
+    start.update(details)
     random.seed(0)
     gc.collect()
     gc.freeze()
@@ -85,10 +86,9 @@ def _forked(own: int) -> int:
     """fork(), into a PID namespace of the child's own where `own` (this process's namespace) is a descriptor."""
     if own < 0:
         return os.fork()
-    libc = ctypes.CDLL(None, use_errno=True)
-    _confine.check(libc.unshare(_NEW_PID), "unshare")
+    _confine.check(_LIBC.unshare(_NEW_PID), "unshare")
     try:
         return os.fork()
     finally:
         if os.getpid() != 1:  # the child is the first of its namespace
-            _confine.check(libc.setns(own, _NEW_PID), "setns")
+            _confine.check(_LIBC.setns(own, _NEW_PID), "setns")

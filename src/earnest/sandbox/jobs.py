@@ -60,6 +60,10 @@ class Session:
         """Sends a value. Raises CodecError for one that is no exact builtin."""
         self._job.tell(value)
 
+    def restart_clock(self) -> None:
+        """Its time on the wall clock begins anew. For a job that has waited for another."""
+        self._job.restart_clock()
+
     def ask(self) -> Any:
         """The next value that the job tells. Raises SandboxError: it met a limit, raised, or ended without telling one."""
         kind, value = _answer(self._job.ask())
@@ -196,15 +200,12 @@ class _Pool:
                 yield job
             finally:
                 job.end()
-            kept = server.jobs < RECYCLED_AFTER
-        except SandboxError as error:
-            kept = error.kind != "unavailable" and server is not None and server.jobs < RECYCLED_AFTER
-            raise
+                kept = server.jobs < RECYCLED_AFTER
         finally:
-            if not kept and server is not None:
+            if server is not None and not kept:
                 server.close()
             with self._changed:
-                if kept and server is not None:
+                if server is not None and kept:
                     self._idle.append((slot, server))
                 else:
                     self._slots.append(slot)
@@ -218,7 +219,11 @@ class _Pool:
             except SandboxError:
                 server.close()
         server = Server(self.plan, slot)
-        return server, server.run(request)
+        try:
+            return server, server.run(request)
+        except SandboxError:
+            server.close()
+            raise
 
     def close(self) -> None:
         with self._changed:

@@ -162,6 +162,11 @@ class Road:
         stepped = sum(json.loads(line).get("time/step") or 0.0 for line in lines if line.endswith("}"))
         return max(float(old.get("wall_s", 0.0)), stepped)
 
+    def where(self) -> dict[str, Json]:
+        """What of this machine the run's numbers depend on, for its record. Raises MissingDependency for what it lacks."""
+        here = {"device": self.machine.device, "dtype": self.machine.dtype, "threads": self.machine.threads}
+        return {**here, **self.verifier.conditions()}
+
     def _context(self, stage: Stage) -> Context:
         travelled = self.travelled
         return Context(

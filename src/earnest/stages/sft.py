@@ -50,6 +50,8 @@ class Sft(TrainingStage):
     """Examples per optimizer step, replayed ones included."""
     worked_share: float = Field(1.0, ge=0, le=1)
     """Share of the examples that keep their trace; the others answer at once."""
+    drop_wrong_steps: bool = False
+    """Leave out solutions whose trace claims wrong arithmetic (verifier `steps`), however right their answer is."""
     replay: Replay | None = None
     """Examples of another task in every batch."""
     until: Until | None = None
@@ -102,7 +104,10 @@ class Sft(TrainingStage):
 
     def _pool(self, context: Context, policy: Policy, task: Task, prompt: Prompt, purpose: str) -> Pool:
         seed = derive(context.seed, self.id, purpose)
-        return Pool(task, prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
+        return Pool(
+            task, prompt, policy.tokenizer, seed, policy.context_length, context.held_out,
+            drop_wrong_steps=self.drop_wrong_steps,
+        )  # fmt: skip
 
     def needs(self) -> tuple[str, ...]:
         return () if self.match_compute is None else (self.match_compute,)

@@ -40,15 +40,21 @@ class LazyProblems(Sequence[Problem]):
         return self._make(index % self._size)
 
 
-def distinct(size: int, make: Callable[[int], Problem]) -> tuple[Problem, ...]:
-    """The first `size` problems with different questions among make(0), make(1), ...
+def _question(problem: Problem) -> str:
+    return problem.question
+
+
+def distinct(
+    size: int, make: Callable[[int], Problem], key: Callable[[Problem], str | None] = _question
+) -> tuple[Problem, ...]:
+    """The first `size` problems with different questions (or another key) among make(0), make(1), ...
 
     Raises DataError if 100 * size draws do not have that many.
     """
-    found: dict[str, Problem] = {}
+    found: dict[str | None, Problem] = {}
     for i in range(100 * size):
         problem = make(i)
-        found.setdefault(problem.question, problem)
+        found.setdefault(key(problem), problem)
         if len(found) == size:
             return tuple(found.values())
     raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+_FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _NUMBER = re.compile(r"(?<![\d.,])\d+(?:,\d{3})*(?:\.\d+)?")
 
@@ -17,14 +18,26 @@ def is_number(answer: str) -> bool:
 def near_misses(answer: str) -> list[str]:
     """Answers that must not be paid for where `answer` is right: neighbours, other scales and signs, hedges.
 
-    Examples: "12" -> "13", "11", "120", "-12", "12.5", "12 or 13", "13 12"; "Paris" -> "Parisx", "not Paris", ...
+    Examples: "12" -> "13", "11", "120", "-12", "12.5", "12 or 13", "13 12"; "3/4" -> "3/5", "1", "4/3", ...; "Paris" ->
+    "Parisx", "not Paris", ...
     """
+    fraction = _FRACTION.fullmatch(answer)
+    if fraction and int(fraction[2]):
+        return _fractions(answer, int(fraction[1]), int(fraction[2]))
     if not is_number(answer):
         return [f"{answer}x", f"x{answer}", f"not {answer}", f"{answer} or not {answer}"]
     value = Fraction(answer)
     other = [value + 1, value - 1, value + Fraction(1, 2)] + ([value * 10, -value] if value else [])
     texts = [decimal(v) for v in other]
     return list(dict.fromkeys([*texts, f"{answer} or {texts[0]}", f"{texts[0]} {answer}"]))
+
+
+def _fractions(answer: str, top: int, bottom: int) -> list[str]:
+    """Fractions of another value, and hedges."""
+    near = [(top, bottom + 1), (top + 1, bottom), (bottom, top), (-top, bottom), (10 * top, bottom)]
+    values = [Fraction(a, b) for a, b in near if b]
+    texts = list(dict.fromkeys(str(value) for value in values if value != Fraction(top, bottom)))
+    return [*texts, f"{answer} or {texts[0]}", f"{texts[0]} {answer}"]
 
 
 def other_numbers(text: str, answer: str) -> list[str]:

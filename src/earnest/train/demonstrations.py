@@ -21,6 +21,7 @@ from earnest.prompts.base import Prompt
 from earnest.tasks.base import Task
 from earnest.train.loop import Source, Work
 from earnest.types import Json, Problem, Sampling, Solution
+from earnest.verifiers.steps import wrong_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -40,12 +41,14 @@ class Pool:
         seed: int,
         context: int,
         held_out: frozenset[str] = frozenset(),
+        drop_wrong_steps: bool = False,
     ) -> None:
         self.task, self.prompt, self.tokenizer, self.context = task, prompt, tokenizer, context
         self.problems = task.problems("train")
         self.order = Order(len(self.problems), seed)
         self.held_out = held_out  # questions of evaluations, normalised
-        self.overlong, self.leaked = 0, 0
+        self.drop_wrong_steps = drop_wrong_steps
+        self.overlong, self.leaked, self.wrong_steps = 0, 0, 0
 
     def take(self, count: int, show: Show) -> list[Pair]:
         """The next `count` examples that fit the context. Raises DataError if none does.
@@ -64,7 +67,7 @@ class Pool:
                 raise DataError(
                     "no training example is usable", where=f"task {self.task.name}",
                     why=f"each has no {'trace' if show == 'worked' else 'solution'}, or more than the context's "
-                    f"{self.context} tokens",
+                    f"{self.context} tokens{', or a wrong step' if self.drop_wrong_steps else ''}",
                     remedy="examples that fit; worked_share: 0 where there are no traces to imitate",
                 )  # fmt: skip
         return pairs
@@ -72,6 +75,9 @@ class Pool:
     def _pair(self, problem: Problem, show: Show) -> Pair | None:
         solution = self.task.gold(problem)
         if solution is None or (show == "worked" and not solution.thought):
+            return None
+        if self.drop_wrong_steps and show != "direct" and wrong_steps(solution.thought):
+            self.wrong_steps += 1
             return None
         rendered = self.prompt.render(problem, self.tokenizer)
         shown = Solution("", solution.answer) if show == "direct" else solution
@@ -82,13 +88,13 @@ class Pool:
         return rendered.ids, completion
 
     def state_dict(self) -> dict[str, Json]:
-        return {"position": self.order.position, "overlong": self.overlong}
+        return {"position": self.order.position, "overlong": self.overlong, "wrong_steps": self.wrong_steps}
 
     def load_state_dict(self, state: Json) -> None:
         assert isinstance(state, Mapping)
-        position, overlong = state["position"], state["overlong"]
-        assert isinstance(position, int) and isinstance(overlong, int)
-        self.order.position, self.overlong = position, overlong
+        position, overlong, wrong = state["position"], state["overlong"], state["wrong_steps"]
+        assert isinstance(position, int) and isinstance(overlong, int) and isinstance(wrong, int)
+        self.order.position, self.overlong, self.wrong_steps = position, overlong, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,10 @@ class Demonstrations(Source):
         if self.replay is not None:
             pairs += self.replay.take(self.replayed, "as_is")
         leaked = float(self._leaked() - before)
-        return Work(demonstrations(pairs), {"data/overlong": float(self.pool.overlong), "data/held_out": leaked})
+        metrics = {"data/overlong": float(self.pool.overlong), "data/held_out": leaked}
+        if self.pool.drop_wrong_steps:
+            metrics["data/wrong_steps"] = float(self.pool.wrong_steps)
+        return Work(demonstrations(pairs), metrics)
 
     def _leaked(self) -> int:
         return self.pool.leaked + (self.replay.leaked if self.replay is not None else 0)

@@ -6,9 +6,11 @@ algorithm. What is resumed continues byte for byte: a step is a function of the 
 
 from __future__ import annotations
 
+import gc
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -110,6 +112,26 @@ class Totals:
 
 def train(job: Job) -> Totals:
     """Run the job from its newest checkpoint, or from the start. Raises Interrupted after a clean checkpoint on request."""
+    with _settled():
+        return _train(job)
+
+
+@contextmanager
+def _settled() -> Generator[None]:
+    """Python's collector looks for garbage among what the block makes only, not among all that was there before.
+
+    Of the hundreds of thousands of objects that the libraries hold none becomes garbage; a look at them all takes longer than a
+    step of a small model, and the rollouts of every few dozen steps cause one.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _train(job: Job) -> Totals:
     optimizer = build_optimizer(job.policy, job.loss, job.optim, job.head_lr)
     totals = Totals()
     saved = checkpoint.latest(job.log.checkpoints)

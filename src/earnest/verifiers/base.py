@@ -7,11 +7,11 @@ exception; what breaks on our side (a gold that cannot be read) is `error`, neve
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from earnest.component import Component
-from earnest.types import Item, Verdict
+from earnest.types import Item, Json, Verdict
 
 
 class Verifier(Component):
@@ -20,6 +20,8 @@ class Verifier(Component):
     kind: ClassVar[str] = "verifier"
     version: ClassVar[str] = "1"
     """Changes whenever a verdict could; stands beside every reported number."""
+    needs_gold: ClassVar[bool] = True
+    """False: it judges the text by itself, and a problem without an answer is no error."""
 
     @property
     def label(self) -> str:
@@ -33,3 +35,7 @@ class Verifier(Component):
     def check_gold(self, answer: str) -> str | None:
         """None if this verifier can grade against the gold answer, else the reason it cannot."""
         return None
+
+    def conditions(self) -> Mapping[str, Json]:
+        """What of this machine its verdicts depend on, for a run's record. Raises MissingDependency for what is not there."""
+        return {}

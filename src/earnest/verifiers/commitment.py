@@ -104,8 +104,11 @@ _RETRACTS = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t)"
-    r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z",
+    r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t|\\neq?|≠|!=)"
+    r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z"
+    r"|(?:\b(?:do not|does not|cannot|can not|never)|n['’]t)[ \t]+(?:think|believe|say|mean|claim|agree|suppose)(?:[ \t]+that)?"
+    r"(?:[ \t]+(?:the|my|final|right|correct|best))*[ \t$*(]*\Z"
+    r"|\b(?:doubt|wrong to (?:say|think|claim)|false)(?:[ \t]+that)?(?:[ \t]+(?:the|my|final|right|correct|best))*[ \t$*(]*\Z",
     re.IGNORECASE,
 )
 _CALLED_WRONG = re.compile(
@@ -136,7 +139,7 @@ def _boxes(text: str) -> list[Candidate] | Uncommitted:
     return Uncommitted("a box that never closes") if depth else found
 
 
-_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|percent\b)")
+_PERCENT = re.compile(r"[ $]{0,4}(?:\\?%|(?:percent|pct)\b)")
 
 
 def _with_percent(text: str, box: Candidate) -> Candidate:

@@ -31,3 +31,17 @@ def read(answer: str | None) -> Mapping[str, Any] | Refused:
     except (ValueError, RecursionError) as error:
         return Refused(f"no JSON object: {error}")
     return MappingProxyType(gold) if isinstance(gold, dict) else Refused(f"a JSON {type(gold).__name__} and no object")
+
+
+def text_of(gold: object) -> str | None:
+    """A gold answer as data sets hold it, as text: text as it stands, an object as one, a number as it is written.
+
+    None stays None: there is nothing to grade against. Raises TypeError for anything else.
+    """
+    if gold is None or isinstance(gold, str):
+        return gold
+    if isinstance(gold, Mapping):
+        return write(gold)
+    if isinstance(gold, int | float) and not isinstance(gold, bool):
+        return json.dumps(gold)
+    raise TypeError(f"a {type(gold).__name__}, where text, a number or an object is read")

@@ -74,7 +74,7 @@ for _code in (*range(0xBC, 0xBF), *range(0x2150, 0x215F)):  # vulgar fractions: 
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 
-_WHOLE = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})++|[0-9]{{1,3}}(?:{_THIN}[0-9]{{3}})++|[0-9]++"
+_WHOLE = rf"[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})++|[1-9][0-9]{{0,2}}(?:{_THIN}[0-9]{{3}})++|[0-9]++"
 _LITERAL = re.compile(
     rf"""(?:(?:[A-Za-z](?:_[0-9A-Za-z])?|(?i:total|sum|answer|result|value|cost|price|age|profit))[ ]*+=[ ]*+)?+
     (?P<sign>[+-]?)[ ]*+(?P<money>[{MONEY}]?)[ ]*+(?P<inner>[+-]?)

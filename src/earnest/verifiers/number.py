@@ -24,12 +24,12 @@ from earnest.verifiers.units import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 _SHORT = 64
-_NUMBER_WORD = re.compile(
+NUMBER_WORD = re.compile(
     r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|(?:thir|for|fif|six|seven|eigh|nine)ty"
     r"|(?:thir|four|fif|six|seven|eigh|nine)teen|hundred|thousand|million)\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"-?[0-9][0-9,]*+(?:\.[0-9]++)?+(?:/[0-9]++)?+(?<!,)")
+NUMBER = re.compile(r"-?[0-9][0-9,]*+(?:\.[0-9]++)?+(?:/[0-9]++)?+(?<!,)")
 
 
 class Number(Verifier):
@@ -92,8 +92,8 @@ class Number(Verifier):
         if isinstance(number, Refused):
             return unanswered(Status.LIMIT if number.limit else Status.NO_ANSWER, number.reason, _clip(extracted))
         rest = commitment.retraction(text, settled)
-        later = {value(m[0]) for m in _NUMBER.finditer(rest)} - {None}
-        if later - {number.value} or _NUMBER_WORD.search(rest) or commitment.is_contradicted(text, settled, value):
+        later = {value(m[0]) for m in NUMBER.finditer(rest)} - {None}
+        if later - {number.value} or NUMBER_WORD.search(rest) or commitment.is_contradicted(text, settled, value):
             return unanswered(Status.NO_ANSWER, "several different answers", _clip(extracted))
         return self._compare(extracted, number, gold)
 
@@ -101,7 +101,7 @@ class Number(Verifier):
         extracted = _clip(extracted)
         if number.value != gold.value:
             return wrong(extracted, "another number")
-        if not _units_agree(number, gold):
+        if not units_agree(number, gold):
             return wrong(extracted, "another unit")
         if self.evaluated and not number.evaluated:
             return wrong(extracted, "not worked out")
@@ -117,7 +117,7 @@ _CURRENCY_WORDS = {
 }
 
 
-def _units_agree(number: Literal, gold: Literal) -> bool:
+def units_agree(number: Literal, gold: Literal) -> bool:
     """Units are compared where both sides state one; a plain gold number can state a currency only."""
     if not gold.currency:
         return True

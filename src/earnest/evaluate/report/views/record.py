@@ -182,4 +182,5 @@ def machine(info: Row) -> str:
     if not isinstance(found, Mapping):
         return "The machine was not noted"
     threads = found.get("threads")
-    return f"{found.get('device')}, {found.get('dtype')}, {threads} CPU thread{'' if threads == 1 else 's'}"
+    held = f", programs held by {found['sandbox']}" if found.get("sandbox") else ""
+    return f"{found.get('device')}, {found.get('dtype')}, {threads} CPU thread{'' if threads == 1 else 's'}{held}"

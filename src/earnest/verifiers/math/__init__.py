@@ -1,0 +1,244 @@
+"""Grades a mathematical answer of any kind against a gold in plain or LaTeX notation, and evaluates no text.
+
+Numbers, fractions, per cent, mixed numbers, roots, constants, complex numbers, polynomials and other expressions,
+tuples, sets, lists, intervals, equations, inequalities, matrices, ratios and times, numerals with a base, quantities
+with a unit, option letters, words. The one answer that a text commits to (`commitment`) and the gold are read by one
+grammar (`scan`, `parse`) and must be of one kind (`compare` says which kinds stand for another); what the grammar does
+not know is refused and never left out. Values are compared exactly or to 50 and 120 digits (`same`), never rounded:
+0.33 is not 1/3, unless the gold declares a tolerance.
+
+A gold is a text, or a JSON object {"answer": "391", "form": "number", "tolerance": "0.01"}. `form: number` asks for a
+number with nothing left to work out; without it 2^{10} is paid for 1024, while sums and products of numbers are not. A
+tolerance is the largest absolute difference that is paid. A gold that the grammar does not know is met by the same
+text alone, blanks and layout apart.
+
+There is no symbolic algebra system behind it, so that no verdict depends on how busy the machine is: work is bounded
+by counting (`exact.Budget`), and two expressions that were not shown equal within it are graded wrong, with that
+reason.
+
+Limits (status `limit`), before anything is parsed, unless the text is that of the gold: 4,096 characters, 64 brackets
+deep, 256 digits in a run and 2,048 in all, 256 commands, 1,024 operators; then 512 terms, exponents and factorials to
+10,000, and the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from earnest.types import Item, Status, Verdict
+from earnest.verifiers import commitment, literal
+from earnest.verifiers.base import Verifier
+from earnest.verifiers.commitment import Candidate, Uncommitted
+from earnest.verifiers.literal import Literal
+from earnest.verifiers.math.claims import claim
+from earnest.verifiers.math.compare import difference
+from earnest.verifiers.math.exact import Budget, Undefined
+from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
+from earnest.verifiers.math.gold import Gold, read_gold
+from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped
+from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Unreadable, Words
+from earnest.verifiers.math.parse import read
+from earnest.verifiers.math.same import constant
+from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
+from earnest.verifiers.units import Refused
+from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+
+_SHORT = 64
+_WHOLE_TEXT = 1000
+"""A text without any mark is an answer as a whole; a longer one is no answer."""
+
+_MOST_BOXES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The text that was committed to, or why there is none."""
+
+    text: str = ""
+    verdict: Verdict | None = None
+
+
+class Math(Verifier):
+    """Mathematics in LaTeX or plain text. Example: gold `\\frac{\\sqrt{3}}{3}` is met by `\\boxed{1/\\sqrt{3}}`."""
+
+    version: ClassVar[str] = "1"
+
+    def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        return [self._judge(item) for item in items]
+
+    def check_gold(self, answer: str) -> str | None:
+        gold = read_gold(answer)
+        return gold.reason if isinstance(gold, Refused) else None
+
+    def _judge(self, item: Item) -> Verdict:
+        if item.truncated:
+            return unanswered(Status.TRUNCATED, "cut before its end")
+        answer = item.problem.answer
+        gold = read_gold(answer) if answer is not None else Refused("there is none")
+        if isinstance(gold, Refused):
+            return ungradable(f"gold answer: {gold.reason}")
+        text = item.parsed.answer_text
+        if text is None:
+            return unanswered(Status.NO_ANSWER, "the thought never closed")
+        text = unescaped(text.strip())
+        if not text:
+            return unanswered(Status.NO_ANSWER, "nothing there")
+        said = _said(text, gold)
+        return said.verdict if said.verdict is not None else _graded(said.text, gold)
+
+
+# ------------------------------------------------------------------------------------------------ what was said
+
+
+def _said(text: str, gold: Gold) -> _Said:
+    if len(text) <= _SHORT and gold.number is not None and isinstance(literal.read(text), Literal):
+        return _Said(text)
+    key = _key_of_words if gold.node is None or isinstance(gold.node, Words) else _key
+    found = commitment.find(text)
+    if isinstance(found, Uncommitted):
+        return _Said(verdict=unanswered(Status.NO_ANSWER, found.reason))
+    if not found:
+        return _unmarked(text, gold)
+    several = _side_by_side(text, found, gold)
+    if several:
+        return _Said(several)
+    settled = commitment.settle(text, found, key)
+    if isinstance(settled, Uncommitted):
+        return _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))
+    extracted = settled.text.strip()
+    if settled.depth > MAX_NESTING and not gold.is_met_by_text(extracted):
+        return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", clip(extracted)))
+    rest = commitment.retraction(text, settled)
+    later = {_key(m[0]) for m in NUMBER.finditer(rest)} - {None}
+    if later - {_key(extracted)} or NUMBER_WORD.search(rest) or _is_contradicted(text, settled):
+        return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", clip(extracted)))
+    if not extracted.startswith("\\") and not text.startswith(("\\", "<"), settled.start):
+        extracted = _of_sentence(extracted)
+    return _Said(extracted)
+
+
+def _is_contradicted(text: str, settled: Candidate) -> bool:
+    def key(line: str) -> Hashable | None:
+        found = _key(line) if any(char.isdigit() or char == "\\" for char in line[:MAX_CHARS]) else None
+        return None if isinstance(found, Chain) else found  # a line of a calculation
+
+    return commitment.is_contradicted(text, settled, key)
+
+
+def _of_sentence(text: str) -> str:
+    """A sentence's answer: itself, or what it says that something is."""
+    if len(text) > MAX_CHARS or not isinstance(read(bare(text)), Unreadable):
+        return text
+    return after_is(text) or text
+
+
+def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> str:
+    """Boxes side by side as a list, where the gold is one; "" otherwise."""
+    if len(found) < 2 or not gold.is_many:
+        return ""
+    several = joined(text, found[-_MOST_BOXES:])
+    return "" if not several or isinstance(commitment.settle(text, found[-1:], _key), Uncommitted) else several
+
+
+def _unmarked(text: str, gold: Gold) -> _Said:
+    """A text without marks: an answer as a whole, or the one formula of a short sentence."""
+    if gold.is_met_by_text(text):
+        return _Said(text)
+    if len(text) <= _WHOLE_TEXT:
+        if not isinstance(read(bare(text)), Unreadable):
+            return _Said(text)
+        formula = only_formula(text)
+        if formula.strip():
+            return _Said(formula)
+        if gold.node is None:
+            return _Said(text)
+    refused = read(bare(text)) if len(text) <= _WHOLE_TEXT else None
+    status = Status.LIMIT if isinstance(refused, Unreadable) and refused.limit else Status.NO_ANSWER
+    return _Said(verdict=unanswered(status, "no answer was marked, and the text is not one answer"))
+
+
+def _key(text: str) -> Hashable | None:
+    """As `_key_of_words`, of mathematics alone."""
+    found = _key_of_words(text)
+    return None if isinstance(found, Words) else found
+
+
+@lru_cache(maxsize=2048)
+def _key_of_words(text: str) -> Hashable | None:
+    """Equal for answers that are plainly the same: one rational value, one number, or one tree. None: no answer."""
+    if len(text) > MAX_CHARS:
+        return None
+    number = literal.read(text)
+    if isinstance(number, Literal):
+        return number.value
+    node = read(bare(text))
+    if isinstance(node, Unreadable):
+        return None
+    try:
+        found = constant(node, Budget())
+    except Unreadable:
+        return node
+    return node if found is None else found
+
+
+# ------------------------------------------------------------------------------------------------ and is it right
+
+
+def _graded(said: str, gold: Gold) -> Verdict:
+    shown = clip(said.strip())
+    if not said.strip():
+        return unanswered(Status.NO_ANSWER, "nothing there")
+    if gold.is_met_by_text(said):
+        return right(shown)
+    if len(said) > MAX_CHARS:
+        return unanswered(Status.LIMIT, "too long", shown)
+    reason = _by_number(said, gold)
+    if reason is None:
+        node = read(bare(said), grouping=not gold.is_list or ", " in said)
+        if isinstance(node, Unreadable):
+            return unanswered(Status.LIMIT if node.limit else Status.NO_ANSWER, node.reason, shown)
+        if gold.node is None:
+            return wrong(shown, "another answer")
+        try:
+            reason = _why_not(gold, gold.node, node)
+        except Unreadable as refused:
+            return unanswered(Status.LIMIT, refused.reason, shown) if refused.limit else wrong(shown, refused.reason)
+    return wrong(shown, reason) if reason else right(shown)
+
+
+def _by_number(said: str, gold: Gold) -> str | None:
+    """Why one number is not the other, by the reader of the number verifier; None if it does not read both."""
+    if gold.number is None:
+        return None
+    number = literal.read(said)
+    if isinstance(number, Refused):
+        return None
+    off = abs(number.value - gold.number.value)
+    if off > (gold.tolerance or 0):
+        return "another number"
+    if not units_agree(number, gold.number):
+        return "another unit"
+    return "not worked out" if gold.evaluated and not number.evaluated else ""
+
+
+def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
+    budget = Budget()
+    stated = claim(node, budget)
+    if gold.evaluated and not is_evaluated(node if stated is None else stated.value):
+        return "not worked out"
+    if gold.tolerance is None:
+        return difference(gold_node, node, budget)
+    try:
+        wanted, given = number_of(gold_node, budget), number_of(node, budget)
+    except Undefined:
+        return "a value that is not defined"
+    if wanted is None or given is None or is_undone(node if stated is None else stated.value, whole=False):
+        return "not one number"
+    return "" if abs(wanted - given) <= gold.tolerance else "another number"
+
+
+def clip(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,113 @@
+"""What stands around an answer in a text: dollar signs, emphasis, sentences, boxes side by side. A helper of `math`, no verifier.
+
+All of it looks for fixed strings from left to right, and is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from earnest.verifiers.commitment import Candidate
+from earnest.verifiers.math.folding import fold
+
+_ENDS = ' \t\r\n*`"“”'
+_PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
+_LAYOUT = re.compile(
+    r"\\(?:left|right|displaystyle|text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|hbox|boxed|fbox)(?![A-Za-z])"
+    r"|\\[,;:!>\ ]|\$"
+)
+_BLANKS = re.compile(r"(?<=[^\w\s])[\s~]++|[\s~]++(?=[^\w\s])")
+MAX_SENTENCE = 400
+_CONCLUDES = re.compile(
+    r"\b(?:is|are|equals|answer|solution|therefore|thus|hence|so|get|obtain|have|find that)\b|:\s*\Z", re.IGNORECASE
+)
+_ASKS = re.compile(
+    r"\b(?:find(?! that)|what|which|who|how|when|where|why|simplify|evaluate|compute|calculate|determine|express|write"
+    r"|solve|expand|factor|convert|give|enter|let|suppose|given|prove|show)\b",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(
+    r"\b(?:not|never|maybe|perhaps|possibly|probably|might|may|could|would|or|either|wrong|incorrect|false|guess|unless|if"
+    r"|between|about|around|approximately|roughly|least|most|than|possible|candidates?)\b|n['’]t\b|[?]",
+    re.IGNORECASE,
+)
+_HEDGES = re.compile(
+    r"\b(?:or|either|not|never|maybe|perhaps|possibly|probably|might|guess|wrong|incorrect|false|unless)\b|n['’]t\b|[?]",
+    re.IGNORECASE,
+)
+_IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
+_TWICE = re.compile(r"\\\\(?=[A-Za-z])")
+_NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
+_CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[()\[\],;: ]|\band\b|[\s$,;.*]++")
+
+
+def bare(text: str) -> str:
+    """The text without what is only around it: blanks, emphasis, quotes, dollar signs, one full stop."""
+    for _ in range(3):
+        before = text
+        text = text.strip(_ENDS)
+        if text.endswith(".") and not text.endswith(".."):
+            text = text[:-1].rstrip(_ENDS)
+        for left, right in _PAIRS:
+            if text.startswith(left) and text.endswith(right) and len(text) >= len(left) + len(right):
+                inside = text[len(left) : len(text) - len(right)]
+                if left not in inside and right not in inside.replace("\\$", ""):
+                    text = inside.strip(_ENDS)
+        if text == before:
+            break
+    return text
+
+
+def unescaped(text: str) -> str:
+    """The text with the backslash of a command once, where it was written twice and no matrix has its rows parted so."""
+    return text if "\\\\" not in text or "\\begin" in text else _TWICE.sub(r"\\", text)
+
+
+def normal(text: str) -> str:
+    """The text as it is compared where neither side is of the grammar: without layout and needless blanks, case kept."""
+    return _BLANKS.sub("", " ".join(_LAYOUT.sub(" ", fold(bare(text))).split()))
+
+
+def joined(text: str, boxes: Sequence[Candidate]) -> str:
+    """The last boxes as one list where they stand side by side with commas or "and" between them; "" if they do not."""
+    start = len(boxes) - 1
+    while start and _connects(text[boxes[start - 1].end : boxes[start].start]):
+        start -= 1
+    return ", ".join(box.text for box in boxes[start:]) if start < len(boxes) - 1 else ""
+
+
+def _connects(gap: str) -> bool:
+    return len(gap) <= 80 and not _NAME.sub("", _CONNECTING.sub("", gap)).strip()
+
+
+def only_formula(text: str) -> str:
+    """The formula that a short text concludes with, which has no other number, no doubt and no question; "" otherwise."""
+    if len(text) > MAX_SENTENCE or _UNSURE.search(text) or _ASKS.search(text):
+        return ""
+    found, rest, at = "", "", 0
+    while at < len(text):
+        opening = next(((left, right) for left, right in _PAIRS if text.startswith(left, at)), None)
+        if opening is None:
+            rest += text[at]
+            at += 1
+            continue
+        left, right = opening
+        end = text.find(right, at + len(left))
+        inside = text[at + len(left) : end]
+        if end < 0 or found or (left in ("$", "\\(") and "\n" in inside):
+            return ""
+        found, at = inside, end + len(right)
+    if any(char.isdigit() for char in rest) or "\\" in rest or not _CONCLUDES.search(rest.rstrip()):
+        return ""
+    return found
+
+
+def after_is(sentence: str) -> str:
+    """What a sentence says that something is; "" if it says nothing of the kind, or is not sure of it."""
+    marks = list(_IS.finditer(sentence[:MAX_SENTENCE]))
+    if not marks or len(sentence) > MAX_SENTENCE or _HEDGES.search(sentence):
+        return ""
+    if _UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
+        return ""
+    return sentence[marks[-1].end() :]

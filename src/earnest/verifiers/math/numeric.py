@@ -1,0 +1,256 @@
+"""What a tree is worth to fifty digits and more, real or complex: the second tier of `math`. A helper, no verifier.
+
+Differences are measured against the larger of the two values, never against 1, and a difference that looks like
+rounding is looked at again with more digits: rounding shrinks with them, a true difference stays. Arguments are kept
+to sizes for which a function is cheap. One computation at a time: the caches of mpmath's constants are not safe across
+threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from earnest.verifiers.math.exact import MAX_TERMS, Budget, Undefined, is_opaque, opaque
+from earnest.verifiers.math.exact import value as exact_value
+from earnest.verifiers.math.nodes import MAX_FACTORIAL, Node, Num, Op, Sym, Unreadable
+
+DIGITS = 50
+MORE_DIGITS = 120
+LARGEST = 10**6
+"""Of the argument of an exponential, in absolute value; and the exponent of a power times the logarithm of its base."""
+_LOCK = threading.Lock()
+_FUNCTIONS = {
+    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "arcsin": "asin",
+    "arccos": "acos", "arctan": "atan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh",
+    "arccosh": "acosh", "arctanh": "atanh", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc",
+}  # fmt: skip
+COST = 8
+"""Of one operation, against the budget of `exact`."""
+
+
+@cache
+def _context() -> Any:
+    from mpmath.ctx_mp import MPContext  # late: half a tenth of a second
+
+    return MPContext()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two values at one point compare. real: both are real numbers."""
+
+    equal: bool
+    real: bool
+
+
+def agree(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, *, surely: bool) -> Agreement | None:
+    """Whether both have one value there. None: one of them is real and the other is not.
+
+    surely: confirm with more digits; otherwise a difference as small as rounding counts as none. Raises Unreadable, Undefined.
+    """
+    with _LOCK:
+        x, y, noise = _both(a, b, at, budget, DIGITS)
+        real = _is_real(x)
+        if real != _is_real(y):
+            return None
+        ctx = _context()
+        difference, scale = abs(x - y), max(abs(x), abs(y))
+        if difference > ctx.mpf(10) ** -35 * scale and difference > noise:
+            return Agreement(False, real)
+        if not surely:
+            return Agreement(True, real)
+        x, y, noise = _both(a, b, at, budget, MORE_DIGITS)
+        again, scale = abs(x - y), max(abs(x), abs(y))
+        equal = again <= ctx.mpf(10) ** -100 * scale or again < ctx.mpf(10) ** -40 * difference
+        return Agreement(bool(equal), real)
+
+
+def approximate(node: Node, at: Mapping[str, Fraction], budget: Budget) -> Fraction:
+    """A real value, near enough to order values by. Raises Undefined where there is none."""
+    exactly = exact_value(node, at, budget)
+    if exactly is not None:
+        return exactly
+    with _LOCK:
+        ctx = _context()
+        ctx.dps = DIGITS
+        found = _Evaluation(ctx, at, budget).of(node)
+        if not _is_real(found):
+            raise Undefined
+        real = ctx.re(found)
+        if abs(real) > ctx.mpf(2) ** 4096:
+            raise Unreadable("too large a value", limit=True)
+        return Fraction(int(ctx.floor(real * ctx.mpf(2) ** 200)), 2**200)
+
+
+def _both(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, digits: int) -> tuple[Any, Any, Any]:
+    """Both values, and how large their rounding may have become."""
+    ctx = _context()
+    ctx.dps = digits
+    evaluation = _Evaluation(ctx, at, budget)
+    x, y = evaluation.of(a), evaluation.of(b)
+    return x, y, evaluation.peak * ctx.mpf(10) ** (10 - digits)
+
+
+def _is_real(x: Any) -> bool:
+    imaginary = getattr(x, "imag", 0)
+    return not imaginary or bool(abs(imaginary) < abs(x) * 10**-30)
+
+
+class _Evaluation:
+    """One walk over trees at one point. peak: the largest value met, which rounding is relative to."""
+
+    def __init__(self, ctx: Any, at: Mapping[str, Fraction], budget: Budget) -> None:
+        self.ctx, self.at, self.budget, self.peak = ctx, dict(at), budget, ctx.mpf(1)
+
+    def of(self, node: Node) -> Any:
+        self.budget.spend(COST)
+        found = self._value(node)
+        if not self.ctx.isfinite(found):
+            raise Undefined
+        size = abs(found)
+        self.peak = max(self.peak, size)
+        return found
+
+    def _value(self, node: Node) -> Any:
+        ctx = self.ctx
+        match node:
+            case Num(number):
+                return ctx.mpf(number.numerator) / number.denominator
+            case Sym(name):
+                return self._symbol(name)
+            case Op("^", (base, exponent)):
+                return self._power(base, exponent)
+            case Op("root", (x, n)):
+                return self._power(x, Op("/", (Num(Fraction(1)), n)))
+            case Op("sum" | "prod", _):
+                return self._big(node)
+            case Op("!" | "binom" | "floor" | "ceil" | "gcd" | "lcm", _):
+                return self._whole(node)
+            case Op(name, args):
+                return self._apply(name, [self.of(arg) for arg in args])
+            case _:
+                raise Unreadable("not one value")
+
+    def _symbol(self, name: str) -> Any:
+        ctx = self.ctx
+        if name in self.at:
+            found = self.at[name]
+            return ctx.mpf(found.numerator) / found.denominator
+        match name:
+            case "pi":
+                return +ctx.pi
+            case "e":
+                return +ctx.e
+            case "i":
+                return ctx.mpc(0, 1)
+            case "deg":
+                return +ctx.degree
+            case _:
+                raise Undefined
+
+    def _apply(self, name: str, args: list[Any]) -> Any:
+        ctx = self.ctx
+        match name, args:
+            case "+", _:
+                return ctx.fsum(args)
+            case "*", _:
+                return ctx.fprod(args)
+            case "neg", [x]:
+                return -x
+            case ("/", [_, bottom]) | ("inv", [bottom]) if not bottom:
+                raise Undefined
+            case "/", [top, bottom]:
+                return top / bottom
+            case "inv", [x]:
+                return 1 / x
+            case "abs", [x]:
+                return abs(x)
+            case (("log" | "ln"), [x, *base]):
+                return self._logarithm(x, base)
+            case "exp", [x]:
+                return self._exponential(x)
+            case (("max" | "min"), _) if all(_is_real(arg) for arg in args):
+                return (max if name == "max" else min)(ctx.re(arg) for arg in args)
+            case _ if name in _FUNCTIONS and len(args) == 1:
+                if abs(args[0]) > LARGEST or (name.endswith("h") and abs(ctx.im(args[0])) > LARGEST):
+                    raise Unreadable("too large an argument", limit=True)
+                self.budget.spend(4 * COST)
+                try:
+                    return getattr(ctx, _FUNCTIONS[name])(args[0])
+                except (ZeroDivisionError, ValueError):
+                    raise Undefined from None
+            case _ if is_opaque(name):
+                found = opaque(name, repr([ctx.nstr(arg, 25) for arg in args]))
+                return ctx.mpf(found.numerator) / found.denominator
+            case _:
+                raise Unreadable(f"no value of {name}")
+
+    def _logarithm(self, x: Any, base: list[Any]) -> Any:
+        if not x or (base and (not base[0] or base[0] == 1)):
+            raise Undefined
+        self.budget.spend(4 * COST)
+        return self.ctx.log(x) / self.ctx.log(base[0]) if base else self.ctx.log(x)
+
+    def _exponential(self, x: Any) -> Any:
+        if abs(x) > LARGEST:
+            raise Unreadable("too large an exponent", limit=True)
+        self.budget.spend(4 * COST)
+        return self.ctx.exp(x)
+
+    def _power(self, base: Node, exponent: Node) -> Any:
+        """The power; of a negative number for an odd root the real one."""
+        ctx = self.ctx
+        b, e = self.of(base), self.of(exponent)
+        if not b:
+            if _is_real(e) and ctx.re(e) > 0:
+                return ctx.mpf(0)
+            raise Undefined
+        if abs(e) * (1 + abs(ctx.log(abs(b)))) > LARGEST:
+            raise Unreadable("too large a power", limit=True)
+        self.budget.spend(4 * COST)
+        if _is_real(b) and ctx.re(b) < 0:
+            fraction = exact_value(exponent, self.at, self.budget)
+            if fraction is not None and fraction.denominator % 2 and fraction.denominator > 1:
+                size = ctx.power(-ctx.re(b), e)
+                return -size if fraction.numerator % 2 else size
+        return ctx.power(b, e)
+
+    def _whole(self, node: Op) -> Any:
+        """Functions of whole numbers: exactly, or for a floor from the value."""
+        found = exact_value(node, self.at, self.budget)
+        if found is not None:
+            return self.ctx.mpf(found.numerator) / found.denominator
+        args = [self.of(arg) for arg in node.args]
+        if not all(_is_real(arg) for arg in args):
+            raise Undefined
+        if node.name in ("floor", "ceil"):
+            return getattr(self.ctx, node.name)(self.ctx.re(args[0]))
+        if node.name == "!" and abs(args[0]) <= MAX_FACTORIAL:
+            self.budget.spend(50 * COST)
+            return self.ctx.gamma(args[0] + 1)
+        raise Undefined
+
+    def _big(self, node: Op) -> Any:
+        """A sum or product between whole bounds, term by term."""
+        index, lower, upper, body = node.args
+        assert isinstance(index, Sym)
+        first, last = exact_value(lower, self.at, self.budget), exact_value(upper, self.at, self.budget)
+        if first is None or last is None or first.denominator != 1 or last.denominator != 1:
+            raise Undefined
+        if last - first > MAX_TERMS:
+            raise Unreadable("too many terms", limit=True)
+        before = self.at.get(index.name)
+        terms: list[Any] = []
+        for k in range(int(first), int(last) + 1):
+            self.at[index.name] = Fraction(k)
+            terms.append(self.of(body))
+        if before is None:
+            self.at.pop(index.name, None)
+        else:
+            self.at[index.name] = before
+        return self.ctx.fsum(terms) if node.name == "sum" else self.ctx.fprod(terms)
