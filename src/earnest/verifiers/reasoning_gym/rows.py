@@ -63,7 +63,7 @@ def installed() -> str | Refused:
     )
 
 
-def rows(name: Name) -> tuple[Row, ...] | Refused:
+def rows_of(name: Name) -> tuple[Row, ...] | Refused:
     """The row; several where its name does not determine it (`serve.rows`); or why it cannot be made."""
     told = _ask(name)
     if "error" in told:
