@@ -12,6 +12,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,9 +20,11 @@ from hypothesis import strategies as st
 
 from builders import EXACT
 from earnest import component
+from earnest.sandbox import levels
 from earnest.types import Status
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
+from earnest.verifiers.code import Code
 from earnest.verifiers.number import Number
 from earnest.verifiers.string import String
 from grading import grade, make_item
@@ -36,6 +39,7 @@ SAMPLES = {text: text for text in ("42", "Paris", "x^2+1", "A", "7")} | {
     golds.write({"answer": "B", "choices": {"A": "red", "B": "blue"}}): "B",
     golds.write({"constraints": [{"type": "keywords", "keywords": ["Paris"]}]}): "Paris",
     golds.write({"numbers": [11, 13], "target": 24}): "11 + 13",
+    golds.write({"system": "metamath", "db": "propositional.mm", "statement": "|- ( p -> p )"}): "vp refl",
     golds.write(GYM): "<answer>292</answer>",
 }
 """Gold answers, and a right answer to each; with a 7 after it, it is wrong."""
@@ -161,7 +165,7 @@ def test_the_adversarial_cases_are_graded_as_agreed() -> None:
     for case in cases:
         start = perf_counter()
         verdict = grade(DOMAINS[str(case["domain"])], str(case["response"]), str(case["gold"]))
-        if perf_counter() - start > 2:
+        if perf_counter() - start > (10 if '"coq"' in str(case["gold"]) else 2):  # four starts of a program of 0.2 s
             slow.append(case["id"])
         if case["id"] in AGREED:
             assert case["tag"] == "policy", f"{case['id']} is no convention"
@@ -171,3 +175,23 @@ def test_the_adversarial_cases_are_graded_as_agreed() -> None:
             false_reject.append(case["id"])
     assert (false_pass, false_reject, slow) == ([], [], [])
     assert AGREED.keys() <= ids, "agreed_exceptions.json names a case that is not graded"
+
+
+@pytest.mark.skipif(not adversarial(), reason="EARNEST_DATA is not set, or has no adversarial cases beside it")
+def test_the_adversarial_programs_are_graded_as_agreed() -> None:
+    """Each is put to its tests; the time of one is the gold's own limit, twice on the wall clock, and a little."""
+    if levels.probe().level is None:
+        pytest.skip("no sandbox level holds on this machine")
+    lines = (Path(os.environ["EARNEST_DATA"]).parent / "verify" / "cases.jsonl").read_text("utf-8").splitlines()
+    cases = [case for case in map(json.loads, lines) if case["domain"] == "code"]
+
+    def found(case: dict[str, Any]) -> tuple[bool, bool]:
+        start = perf_counter()
+        verdict = grade(Code(), case["response"], golds.write(case["gold"]))
+        assert verdict.status is not Status.ERROR, (case["id"], verdict)
+        return verdict.correct is case["expect"], perf_counter() - start < 3 * case["gold"]["time_limit_s"]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        results = dict(zip((case["id"] for case in cases), pool.map(found, cases), strict=True))
+    assert len(results) >= 60 and {name: result for name, result in results.items() if result != (True, True)} == {}
+    assert not list(Path("/tmp").glob("rlvr_pwned_*"))

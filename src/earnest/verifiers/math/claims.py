@@ -75,6 +75,8 @@ def is_name(node: Node) -> bool:
             return len(top) > 1 < len(bottom) and top.isupper() and bottom.isupper()
         case Group("(", ")", items):
             return all(is_name(item) for item in items)
+        case Op("*", (Sym("m"), Sym(name))):
+            return name.startswith("angle ")
         case Ratio(terms, _):
             return all(is_name(term) for term in terms)
         case Words(text):

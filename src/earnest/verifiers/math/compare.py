@@ -216,6 +216,9 @@ def _in_order(listing: Listing, budget: Budget) -> list[Node] | None:
 
 
 def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] | None, budget: Budget) -> str:
+    if isinstance(gold, Listing) and isinstance(answer, Group) and answer.left == "(":
+        named = _in_order(gold, budget)
+        return KIND if named is None else _all_pairs(named, answer.items, budget)
     if given is None:
         if len(many) == 1 and isinstance(gold, Group) and _is_one(answer):
             given = (answer,)
