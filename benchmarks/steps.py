@@ -3,9 +3,9 @@
     EARNEST_DATA=... python benchmarks/steps.py
 
 `gsm8k_annotations` and `gsm8k_prose`: the claims of the 7,473 training solutions of GSM8K, inside the calculator annotations
-and around them, by outcome. `labelled`: per source of step_labels.jsonl.gz, the steps up to the first one that people found wrong;
-how many of them hold a claim that is called wrong, and how many of these people called wrong, too, with a 95 % Wilson interval.
-A later error of the same solution, a check of a wrong guess, and an error that the labels miss all count against the verifier.
+and around them, by outcome. `labelled`: per source of step_labels.jsonl.gz, the steps up to the first that people found wrong;
+how many hold a claim that is called wrong, and how many of these people called wrong, too, with a 95 % Wilson interval. A later
+error of the same solution, a check of a wrong guess, and an error that the labels miss all count against the verifier.
 """
 
 from __future__ import annotations

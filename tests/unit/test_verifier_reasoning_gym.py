@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from fractions import Fraction
 from pathlib import Path
 from time import process_time
@@ -284,7 +285,7 @@ def test_rows_that_depend_on_a_hash_seed_need_their_question() -> None:
 
 
 def test_a_version_that_was_not_tried_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("earnest.verifiers.reasoning_gym.rows.version", lambda name: "9.9")
+    monkeypatch.setattr(sys.modules["earnest.verifiers.reasoning_gym.rows"], "version", lambda name: "9.9")
     module._gold.cache_clear()
     assert "9.9 is installed" in (ReasoningGym().check_gold(gold("leg_counting", 5)) or "")
     monkeypatch.undo()
@@ -312,6 +313,18 @@ def test_a_sandbox_that_is_not_there_is_an_error(
     verdict = judged("sokoban", 0, "UDLR")
     assert verdict.status is status and verdict.correct is (None if status is Status.ERROR else False)
     assert judged("spiral_matrix", 0, oracle(made("spiral_matrix", 0))).correct
+
+
+def test_a_process_that_was_lost_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = sys.modules["earnest.verifiers.reasoning_gym.rows"]._SERVER
+    assert not isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 0)), Refused)
+    server._process.kill()
+    server._process.wait()
+    assert not isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 1)), Refused)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["earnest.verifiers.reasoning_gym.rows"], "TIMEOUT_S", 0.0)
+        assert isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 2)), Refused)
+    assert not isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 2)), Refused)
 
 
 def test_a_long_answer_meets_a_limit() -> None:
