@@ -277,17 +277,31 @@ def test_a_module_that_is_not_there_is_our_failure() -> None:
     assert caught.value.kind == "unavailable"
 
 
-def processes() -> set[str]:
-    """The command lines of everything that runs here and came from a sandbox."""
-    found = set()
+def below(pid: int) -> set[int]:
+    """All processes that a process has started, and those that they have."""
+    parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         try:
-            text = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+            stat = (entry / "stat").read_text(encoding="utf-8", errors="replace") if entry.name.isdigit() else ""
         except OSError:
             continue
-        if b"earnest.sandbox._zygote" in text:
-            found.add(entry.name)
+        if stat:
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in found | {pid}} - found:
+        found |= more
     return found
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process; one that nobody has waited for yet has ended."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+            not in "ZX"
+        )
+    except OSError:
+        return False
 
 
 CALLER = """
@@ -300,7 +314,6 @@ call("time:sleep", [600], Limits(wall_s=600), level={level!r})
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_when_the_caller_is_killed(end: signal.Signals, level: levels.Asked) -> None:
-    before = processes()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         [sys.executable, "-c", CALLER.format(level=level)],
@@ -311,13 +324,14 @@ def test_nothing_is_left_when_the_caller_is_killed(end: signal.Signals, level: l
         assert caller.stdout is not None
         assert caller.stdout.readline() == b"3\n" and caller.stdout.readline() == b"sleeping\n"
         time.sleep(0.3)
-        assert processes() - before
+        started = below(caller.pid)
+        assert len(started) >= 2
         caller.send_signal(end)
         caller.wait(20)
     deadline = time.monotonic() + 5
-    while processes() - before and time.monotonic() < deadline:
+    while any(map(runs, started)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert processes() - before == set()
+    assert [pid for pid in started if runs(pid)] == []
 
 
 def test_the_child_of_a_fork_starts_its_own(level: levels.Asked) -> None:
@@ -459,6 +473,26 @@ def test_it_holds_for_an_ordinary_user_too() -> None:
         assert got.stdout.splitlines() == expected, got.stderr
     finally:
         shutil.rmtree(folder)
+
+
+REFUSED = """
+from earnest.sandbox import levels
+from earnest.sandbox.jobs import call
+found = levels.probe()
+print(found.level, len(found.refused), call("math:factorial", [5]))
+"""
+
+
+def test_where_namespaces_are_refused_landlock_stands_in() -> None:
+    program = _view.bwrap()
+    if levels.probe().level != "bwrap" or levels._fault("landlock") is not None or program is None:
+        pytest.skip("the sandbox level bwrap or landlock does not hold on this machine")
+    inside = [program, "--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--proc", "/proc"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    got = subprocess.run(
+        [*inside, sys.executable, "-c", REFUSED], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert got.stdout == "landlock 1 120\n", got.stderr
 
 
 def copied(folder: Path) -> None:

@@ -14,6 +14,7 @@ import resource
 import signal
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from earnest.sandbox import _landlock, _seccomp
@@ -33,7 +34,7 @@ _OURS = 3
 
 def settle(level: str, uid: int | None, parent: int, readable: list[str]) -> dict[str, Any]:
     """Makes the fork server an unprivileged process, once, and prepares what every job needs. What jobs must know of it."""
-    with open("/proc/self/oom_score_adj", "w") as file:  # the first to go when memory is short
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # the first to go when memory is short
         file.write("1000")
     kept = 1 << _CAP_SYS_ADMIN if level == "bwrap" else 0
     changed = False

@@ -14,6 +14,7 @@ import os
 import random
 import select
 import signal
+import site
 import socket
 import sys
 from typing import Any
@@ -39,6 +40,7 @@ def main() -> None:
         importlib.import_module(name)
     details = _confine.settle(start["level"], start["uid"], start["parent"], start["readable"])
     start.update(details)
+    site.setquit()  # exit() and quit(), which programs use
     random.seed(0)
     gc.collect()
     gc.freeze()

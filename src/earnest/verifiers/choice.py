@@ -124,13 +124,25 @@ def _last_line(text: str, gold: Options) -> str | Uncommitted:
     if label is None:
         plain = options.plain(last)
         if not any(name.by_label and not _is_ruled_out(plain, name) for name in gold.named(plain)):
-            return Uncommitted("no answer was marked, and the last line is no option")
+            return _first_line(text, gold)
         read = _read(last, gold)
         if isinstance(read, Uncommitted):
             return read
         label = read
     others = {gold.exact(line) for line in lines[:-1]} - {None, label}
     return label if label and not others else SEVERAL
+
+
+def _first_line(text: str, gold: Options) -> str | Uncommitted:
+    """The option that an unmarked text begins with as a line of its own, if what explains it names no other label."""
+    line = text.partition("\n")[0]
+    label = gold.exact(line)
+    if not label:
+        return Uncommitted("no answer was marked, and neither the first line nor the last is an option")
+    rest = options.plain(text[len(line) :])
+    others = {name.label for name in gold.named(rest) if name.by_label and not _is_ruled_out(rest, name)}
+    has_rival = others - {label} or _has_rival(text, Candidate(line, 0, len(line)), label, gold)
+    return SEVERAL if has_rival else label
 
 
 def _without_echo(lines: list[str], gold: Options) -> list[str]:

@@ -207,6 +207,8 @@ class _Relay:
             with _blamed():
                 self._program.tell(said[1])
                 answer = _heard(self._program)
+            if answer[:2] == ("raised", "MemoryError"):
+                raise _raised(answer)
             self.answered += answer[0] == "value"
             try:
                 self._tests.tell(answer)
