@@ -30,7 +30,8 @@ from policies import request
 
 PLUGINS = {f"{kind}-{name}": (kind, name) for kind, name, _ in shipped()}
 EXAMPLES: dict[str, Any] = {"id": "one", "steps": 2, "lr": 1e-3, "path": "rows.jsonl", "completions": [[5, 6]]}
-EXAMPLES |= {"function.path": "rewards.py:exact", "combine.of": ["number", "string"]}
+EXAMPLES |= {"function.path": "rewards.py:exact", "combine.of": ["number", "string"], "subset": "snarks"}
+EXAMPLES |= {"reasoning_gym.dataset": "chain_sum"}
 """Values of required fields, by name, or by plug-in and name where they mean something else there."""
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ def test_all_can_be_imported_without_the_extras() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     packages = {
         spec.partition(">")[0].partition("=")[0].partition("[")[0] for specs in extras.values() for spec in specs
-    }
+    } - {"earnest"}  # extras that are made of others
     modules = sorted(package.replace("-", "_") for package in packages)
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, *modules], capture_output=True, text=True, check=False, timeout=120

@@ -50,7 +50,12 @@ def specs(folder: Path) -> dict[str, dict[str, Any]]:
     ]
     rows += [{"question": f"{row['question']} 7", "answer": "7"} for row in rows[:40]]
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return {"jsonl": {"path": str(folder / "rows.jsonl")}, "bbh": {"subset": "date_understanding"}}
+    gym = {"dataset": "chain_sum", "train_size": 300, "dev_size": 60, "test_size": 60}
+    return {
+        "jsonl": {"path": str(folder / "rows.jsonl")},
+        "bbh": {"subset": "date_understanding"},
+        "reasoning_gym": gym,
+    }
 
 
 def full_spec(name: str, folder: Path) -> dict[str, Any]:

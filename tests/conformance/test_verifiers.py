@@ -29,17 +29,26 @@ from earnest.verifiers.number import Number
 from earnest.verifiers.string import String
 from grading import grade, make_item
 
+GYM = {
+    "dataset": "leg_counting",
+    "config": {"seed": 1, "size": 1},
+    "index": 0,
+    "package": "reasoning_gym==0.1.25",
+}
 SAMPLES = {text: text for text in ("42", "Paris", "x^2+1", "A", "7")} | {
     golds.write({"answer": "B", "choices": {"A": "red", "B": "blue"}}): "B",
     golds.write({"constraints": [{"type": "keywords", "keywords": ["Paris"]}]}): "Paris",
     golds.write({"numbers": [11, 13], "target": 24}): "11 + 13",
+    golds.write({"system": "metamath", "db": "propositional.mm", "statement": "|- ( p -> p )"}): "vp refl",
+    golds.write(GYM): "<answer>292</answer>",
 }
 """Gold answers, and a right answer to each; with a 7 after it, it is wrong."""
 AGREED = {
     case["id"]: case for case in json.loads((Path(__file__).parent / "agreed_exceptions.json").read_text("utf-8"))
 }
 DOMAINS: dict[str, Verifier] = {
-    name: component.build("verifier", name) for name in ("math", "string", "choice", "constraint", "proof")
+    name: component.build("verifier", name)
+    for name in ("math", "string", "choice", "constraint", "proof", "reasoning_gym")
 }
 PIECES = (
     "\\boxed{ } { \\frac <answer> </answer> <think> </think> #### Answer: 1 3 05 . , - / ^ % $ \\ or ² ½ ( ) e "
@@ -50,7 +59,13 @@ ANYTHING = st.one_of(
 )
 
 
-@pytest.fixture(params=component.names("verifier"))
+GRADERS = [
+    name for name in component.names("verifier") if vars(component.find("verifier", name)).get("needs_gold", True)
+]
+"""Verifiers of an answer; one that reads no gold answer has tests of its own."""
+
+
+@pytest.fixture(params=GRADERS)
 def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> Verifier:
     (tmp_path / "rewards.py").write_text(EXACT, encoding="utf-8")
     spec = {"function": "rewards.py:exact", "combine": {"name": "combine", "of": ["number", "string"]}}
@@ -58,8 +73,6 @@ def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> Verifier:
 
 
 def gold_for(verifier: Verifier) -> str:
-    if not verifier.needs_gold:
-        pytest.skip("reads no gold answer: has tests of its own")
     readable = [gold for gold in SAMPLES if verifier.check_gold(gold) is None]
     if not readable:
         pytest.skip("grades none of the sample golds: has tests of its own")
@@ -88,8 +101,6 @@ def test_nothing_is_no_answer_and_a_cut_is_truncated(verifier: Verifier) -> None
 
 
 def test_a_gold_that_cannot_be_read_is_an_error_and_no_zero(verifier: Verifier) -> None:
-    if not verifier.needs_gold:
-        pytest.skip("reads no gold answer: has tests of its own")
     assert verifier.check_gold("") is not None
     for gold in ("", None):
         verdict = grade(verifier, "42", gold)
@@ -149,11 +160,12 @@ def test_the_adversarial_cases_are_graded_as_agreed() -> None:
     cases = adversarial()
     assert len(cases) >= 100
     ids = {str(case["id"]) for case in cases}
+    grade(DOMAINS["reasoning_gym"], "<answer>1</answer>", golds.write(GYM))  # starts the process that makes rows
     false_pass, false_reject, slow = [], [], []
     for case in cases:
         start = perf_counter()
         verdict = grade(DOMAINS[str(case["domain"])], str(case["response"]), str(case["gold"]))
-        if perf_counter() - start > 2:
+        if perf_counter() - start > (10 if '"coq"' in str(case["gold"]) else 2):  # four starts of a program of 0.2 s
             slow.append(case["id"])
         if case["id"] in AGREED:
             assert case["tag"] == "policy", f"{case['id']} is no convention"

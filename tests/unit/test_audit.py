@@ -280,9 +280,8 @@ class Names(Task):
         return "string"
 
     def problems(self, split: Split) -> list[Problem]:
-        return [
-            Problem(id=name, task="names", prompt=f"Who is {name[0]}?", answer=name) for name in ("Ann", "Bob", "Cy")
-        ]
+        names = enumerate(("Ann", "Ann", "Bob", "Cy"))
+        return [Problem(id=f"{n}", task="names", prompt=f"Who is {n}?", answer=name) for n, name in names]
 
     def gold(self, problem: Problem) -> Solution:
         return Solution("", problem.answer or "")
@@ -306,9 +305,9 @@ def test_the_wrong_answer_beside_the_right_one_is_one_that_the_verifier_reads() 
     task = Names()
     shown = trials(LastName(), task, task.problems("train"), 2, shipped())
     said = [t.item.parsed.answer_text for t in shown if t.name == "hedge, gold last"]
-    assert said == ["Bob or Ann", "Cy or Bob"], "and not `Annx7 or Ann`, which is Ann beside some noise"
+    assert said == ["Bob or Ann"] * 2, "neither `Annx7 or Ann`, which is Ann beside some noise, nor `Ann or Ann`"
     shown = trials(Blind(), task, task.problems("train"), 1, shipped())
-    assert "Bob or Ann" in [t.item.parsed.answer_text for t in shown], "nothing is read: any will do"
+    assert "Annx7 or Ann" in [t.item.parsed.answer_text for t in shown], "nothing is read: the task's word is taken"
 
 
 class Blind(Verifier):

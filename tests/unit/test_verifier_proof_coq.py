@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pytest
 from hypothesis import given, settings
@@ -204,9 +204,9 @@ def test_any_text_is_cut_or_refused(text: str) -> None:
 @pytest.mark.parametrize("piece", ["(*", "*)", '"', ". ", "easy. ", "{ ", "- ", "2 :", "all : ", "(* *)", "Qed. "])
 def test_cutting_takes_linear_time(piece: str) -> None:
     def seconds(text: str) -> float:
-        start = perf_counter()
+        start = process_time()
         tactics(text)
-        return perf_counter() - start
+        return process_time() - start
 
     text = piece * (100_000 // len(piece))
-    assert min(seconds(2 * text) for _ in range(3)) < 4 * min(seconds(text) for _ in range(3)) + 0.01
+    assert min(seconds(2 * text) for _ in range(3)) < 4 * min(seconds(text) for _ in range(3)) + 0.05

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-WORTH_ITS_COSTS = 2**22
+WORTH_ITS_COSTS = 2**23
 """Multiplications of a product up to which oneDNN's costs per call outweigh its speed."""
 DIGITS = 4
 """oneDNN keeps a program for every number of rows it meets; so it meets those alone that have so many binary digits, then

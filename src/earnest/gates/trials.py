@@ -71,8 +71,10 @@ def trials(
         if left and wrong:
             others = [other for p in problems[place + 1 : place + 1 + OTHERS] if (other := task.gold(p)) is not None]
             kinds = kinds_of(problem.answer)
-            near, far = [*wrong, *others], [*others, *wrong]  # a text with a letter added is seldom an answer
-            filled = texts(problem, gold, _another(verifier, problem, far if "text" in kinds else near))
+            # A word with a letter added is seldom an answer: there another problem's gold is asked first.
+            is_word = "text" in kinds and not any(character.isdigit() for character in problem.answer)
+            candidates = [*others, *wrong] if is_word else [*wrong, *others]
+            filled = texts(problem, gold, _another(verifier, problem, candidates) or wrong[0].answer)
             found += _tried(waiting, problem, filled, kinds)
             left -= 1
     return found
@@ -82,8 +84,8 @@ OTHERS = 5
 """Golds of the next problems that may serve as the wrong answer."""
 
 
-def _another(verifier: Verifier, problem: Problem, candidates: Sequence[Solution]) -> str:
-    """The first of the candidates that the verifier reads, and reads as another answer; else the first.
+def _another(verifier: Verifier, problem: Problem, candidates: Sequence[Solution]) -> str | None:
+    """The first of the candidates that the verifier reads, and reads as another answer than the gold.
 
     Where it reads nothing, `wrong, right` would be the right answer beside some noise, and no attack.
     """
@@ -91,7 +93,7 @@ def _another(verifier: Verifier, problem: Problem, candidates: Sequence[Solution
         verdict = judge(verifier, [solved(problem, candidate)])[0]
         if verdict.status is Status.OK and not is_paid(verdict):
             return candidate.answer
-    return candidates[0].answer
+    return None
 
 
 def _tried(waiting: list[Case], problem: Problem, filled: Texts, kinds: frozenset[str]) -> list[Trial]:

@@ -16,7 +16,7 @@ from earnest.verifiers.proof.database import Assertion, Expression
 
 Formula: TypeAlias = "str | int | tuple[Formula, ...]"
 """A variable of the database, an unknown of unification, ("~", a) or ("->", a, b)."""
-IMPLIES, NOT, PROVED = "->", "~", "|-"
+IMPLIES, NOT = "->", "~"
 
 
 @dataclass(frozen=True, slots=True)

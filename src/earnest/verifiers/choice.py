@@ -81,8 +81,6 @@ def _committed(text: str, gold: Options) -> str | Uncommitted:
     settled = commitment.settle(text, found, key)
     if isinstance(settled, Uncommitted):
         return settled
-    if _DENIED.search(_clause_before(text, settled.start)):
-        return Uncommitted("the answer is denied")
     label = _read(settled.text, gold)
     if isinstance(label, Uncommitted):
         return label
@@ -124,13 +122,25 @@ def _last_line(text: str, gold: Options) -> str | Uncommitted:
     if label is None:
         plain = options.plain(last)
         if not any(name.by_label and not _is_ruled_out(plain, name) for name in gold.named(plain)):
-            return Uncommitted("no answer was marked, and the last line is no option")
+            return _first_line(text, gold)
         read = _read(last, gold)
         if isinstance(read, Uncommitted):
             return read
         label = read
     others = {gold.exact(line) for line in lines[:-1]} - {None, label}
     return label if label and not others else SEVERAL
+
+
+def _first_line(text: str, gold: Options) -> str | Uncommitted:
+    """The option that an unmarked text begins with as a line of its own, if what explains it names no other label."""
+    line = text.partition("\n")[0]
+    label = gold.exact(line)
+    if not label:
+        return Uncommitted("no answer was marked, and neither the first line nor the last is an option")
+    rest = options.plain(text[len(line) :])
+    others = {name.label for name in gold.named(rest) if name.by_label and not _is_ruled_out(rest, name)}
+    has_rival = others - {label} or _has_rival(text, Candidate(line, 0, len(line)), label, gold)
+    return SEVERAL if has_rival else label
 
 
 def _without_echo(lines: list[str], gold: Options) -> list[str]:
@@ -160,7 +170,7 @@ def _has_rival(text: str, answer: Candidate, label: str, gold: Options) -> bool:
 
 _PHRASE = re.compile(
     r"\b(?:answers?|options?|choices?)[ *_]{0,4}(?:(?:must|should|would|has to) be\b|(?:is|are)\b)[ *_]{0,4}:?"
-    r"(?! *(?:correct|right|best|true|wrong|false|incorrect)\b)|\b(?:answer|option|choice)[ *_]{0,4}[:：]|^ {0,3}####(?!#)"
+    r"(?! *(?:correct|right|best|true|wrong|false|incorrect) ?\?)|\b(?:answer|option|choice)[ *_]{0,4}[:：]|^ {0,3}####(?!#)"
     r"|\bI(?:['’]ll|['’]d| will| would)? (?:choose|pick|select|go with|went with)\b",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -180,7 +190,7 @@ def _phrases(text: str, gold: Options) -> list[Candidate]:
         assert blank is not None
         sentence, line = _END.search(text, blank.end(), end), text.find("\n", blank.end(), end)
         stop = line if line >= 0 else end
-        if sentence and not gold.exact(text[blank.end() : stop]):
+        if sentence and gold.exact(text[blank.end() : stop]) is None:
             stop = sentence.start() + 1
         found.append(Candidate(text[blank.end() : stop], mark.start(), stop))
     return found

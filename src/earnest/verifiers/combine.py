@@ -86,8 +86,8 @@ class Combine(Verifier):
     of: Annotated[tuple[Member, ...], BeforeValidator(_read)]
     """The verifiers, in the order in which they are asked."""
     how: Literal["all", "sum", "gate"] = "all"
-    """The score. all: 1 if every member is correct, else 0. sum: the weighted mean of the members' scores. gate: the same if the first
-    member is correct, else 0, and the others are not asked."""
+    """The score. all: 1 if every member is correct, else 0. sum: the weighted mean of the members' scores. gate: the same if the
+    first member is correct, else 0, and the others are not asked."""
 
     @property
     def label(self) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal
@@ -26,8 +28,8 @@ from earnest.verifiers.constraint.rule import Rule, TooMuch
 MAX_DEPTH = 64
 MAX_DIGITS = 300
 MAX_VALUES = 20_000
-PATTERN_S = 1.0
-"""Seconds that one search may take; the interpreter is free for other threads meanwhile."""
+PATTERN_S = 0.5
+"""Seconds of its thread's computing time that all searches for the patterns of one constraint may take."""
 
 
 class NoJson(Exception):
@@ -65,6 +67,7 @@ class JsonSchema(Rule):
             value = read_json(response.raw)
         except NoJson:
             return False
+        _SPENT.seconds = 0.0
         return _validator(json.dumps(self.schema_, sort_keys=True)).is_valid(value)
 
 
@@ -96,14 +99,27 @@ def read_json(text: str) -> Any:
         raise NoJson(str(error)) from None
 
 
-def is_found(pattern: str, text: str) -> bool:
-    """Whether a pattern is found. Raises TooMuch past the time limit."""
-    try:
-        return _compiled(pattern).search(text, timeout=PATTERN_S, concurrent=True) is not None
-    except TimeoutError:
-        raise TooMuch("a pattern took too long") from None
+def is_found(pattern: str, text: str, left: float = PATTERN_S) -> bool:
+    """Whether a pattern is found, within that many seconds of this thread's computing time. Raises TooMuch past them.
+
+    The package counts the computing time of the whole process against its limit; where other threads used that up, the search
+    is made again with a limit that allows for them.
+    """
+    limit = left
+    for _ in range(_ATTEMPTS):
+        start = time.thread_time()
+        try:
+            return _compiled(pattern).search(text, timeout=limit, concurrent=True) is not None
+        except TimeoutError:
+            used = time.thread_time() - start
+            if used >= 0.9 * left:
+                break
+            limit *= 2 * left / max(used, 0.05 * left)
+    raise TooMuch("a pattern took too long")
 
 
+_ATTEMPTS = 3
+_SPENT = threading.local()  # .seconds: what the searches of this thread's present schema have taken
 _FENCE = re.compile(r"```(?:json|JSON|Json)?[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]|,|[0-9]++', re.DOTALL)
 
@@ -223,7 +239,7 @@ def _validator(schema: str) -> Any:
         raise ImportError('JSON schemas need the package jsonschema: pip install "earnest[schema]"') from None
 
     def pattern(validator: Any, value: str, instance: Any, part: Any) -> Iterator[Any]:
-        if isinstance(instance, str) and not is_found(value, instance):
+        if isinstance(instance, str) and not _is_found_in_time(value, instance):
             yield ValidationError("another pattern")
 
     def unique(validator: Any, wanted: bool, instance: Any, part: Any) -> Iterator[Any]:
@@ -238,6 +254,13 @@ def _validator(schema: str) -> Any:
     except SchemaError as error:
         raise ValueError(f"no schema: {error.message}"[:300]) from None
     return cls(content, registry=Registry())  # an empty registry fetches nothing
+
+
+def _is_found_in_time(pattern: str, text: str) -> bool:
+    start = time.thread_time()
+    found = is_found(pattern, text, max(0.01, PATTERN_S - _SPENT.seconds))
+    _SPENT.seconds += time.thread_time() - start
+    return found
 
 
 def _key(value: Any) -> object:

@@ -12,7 +12,7 @@ from typing import Literal
 from earnest.verifiers.constraint.response import Response, has_word
 from earnest.verifiers.constraint.rule import Counted, Rule, Text
 
-_BULLET = re.compile(r"^[ \t>]*[-*+•‣◦–][ \t]+(\S[^\n]*)", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t>]*(?:[-*+–][ \t]+|[•‣◦][ \t]*)(\S[^\n]*)", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\[([^\[\]\n]{1,200})\](?!\()")
 _HIGHLIGHT = re.compile(r"(?<![*\w\\])(\*{1,3})(?![\s*])([^*\n]{1,2000})(?<![\s\\])\1(?![*\w])")
 _TITLE = re.compile(r"<<([^<>\n]{1,1000})>>")

@@ -34,6 +34,7 @@ from earnest.verifiers.math.nodes import (
     Sym,
     Unreadable,
     Words,
+    children,
     symbols,
 )  # fmt: skip
 from earnest.verifiers.math.regions import ORDER, equal, infinite, region
@@ -131,8 +132,15 @@ def _with_unit(gold: Node, answer: Node, budget: Budget) -> str:
     b = answer.value if isinstance(answer, Quantity) else answer
     if isinstance(gold, Quantity):
         b = _without_letter(b, gold.unit)
+    if "degree" in (getattr(gold, "unit", ""), getattr(answer, "unit", "")) and (_has_pi(a) or _has_pi(b)):
+        return "" if _angles(gold, answer, budget) else "another unit"
     found = _difference(a, b, budget)
     return "" if found and _angles(gold, answer, budget) else found
+
+
+def _has_pi(node: Node) -> bool:
+    """True for what is an angle in radians, if it is an angle."""
+    return node == Sym("pi") or any(_has_pi(child) for child in children(node))
 
 
 def _without_letter(value: Node, unit: str) -> Node:
@@ -216,6 +224,9 @@ def _in_order(listing: Listing, budget: Budget) -> list[Node] | None:
 
 
 def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] | None, budget: Budget) -> str:
+    if isinstance(gold, Listing) and isinstance(answer, Group) and answer.left == "(":
+        named = _in_order(gold, budget)
+        return KIND if named is None else _all_pairs(named, answer.items, budget)
     if given is None:
         if len(many) == 1 and isinstance(gold, Group) and _is_one(answer):
             given = (answer,)

@@ -40,8 +40,8 @@ def is_undone(node: Node, *, whole: bool) -> bool:
             return is_unexpanded(node)
         case Op("+" | "*" | "inv" | "sum" | "prod"):
             return True
-        case Op("/", (Num(), Num())):
-            return whole
+        case Op("/") if whole:
+            return True
         case _:
             return any(is_undone(child, whole=whole) for child in children(node))
 

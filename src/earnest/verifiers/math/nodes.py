@@ -134,9 +134,12 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def symbols(node: Node) -> frozenset[str]:
-    """The names of its unknowns: letters that are neither constants nor functions."""
+    """The names of its unknowns: letters that are neither constants nor functions, nor the index of a sum."""
     if isinstance(node, Sym):
         return frozenset() if node.name in CONSTANTS else frozenset((node.name,))
+    if isinstance(node, Op) and node.name in ("sum", "prod"):
+        index, *bounds, body = node.args
+        return symbols(body) - symbols(index) | frozenset().union(*(symbols(bound) for bound in bounds))
     return frozenset().union(*(symbols(child) for child in children(node)))
 
 

@@ -21,6 +21,7 @@ from earnest.verifiers.math.nodes import MAX_FACTORIAL, Node, Num, Op, Sym, Unre
 
 DIGITS = 50
 MORE_DIGITS = 120
+MOST_DIGITS = 1000
 LARGEST = 10**6
 """Of the argument of an exponential, in absolute value; and the exponent of a power times the logarithm of its base."""
 _LOCK = threading.Lock()
@@ -51,22 +52,24 @@ class Agreement:
 def agree(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, *, surely: bool) -> Agreement | None:
     """Whether both have one value there. None: one of them is real and the other is not.
 
-    surely: confirm with more digits; otherwise a difference as small as rounding counts as none. Raises Unreadable, Undefined.
+    surely: confirm with more digits, as many as the sizes of the numbers in them ask for; otherwise a difference as small as
+    rounding counts as none. Raises Unreadable, Undefined.
     """
     with _LOCK:
-        x, y, noise = _both(a, b, at, budget, DIGITS)
-        real = _is_real(x)
-        if real != _is_real(y):
-            return None
         ctx = _context()
-        difference, scale = abs(x - y), max(abs(x), abs(y))
-        if difference > ctx.mpf(10) ** -35 * scale and difference > noise:
+        few = _Pair(a, b, at, budget, DIGITS)
+        real = _is_real(few.x)
+        if real != _is_real(few.y):
+            return None
+        if few.apart > ctx.mpf(10) ** -35 * few.scale and few.apart > few.peak * ctx.mpf(10) ** (10 - DIGITS):
             return Agreement(False, real)
         if not surely:
             return Agreement(True, real)
-        x, y, noise = _both(a, b, at, budget, MORE_DIGITS)
-        again, scale = abs(x - y), max(abs(x), abs(y))
-        equal = again <= ctx.mpf(10) ** -100 * scale or again < ctx.mpf(10) ** -40 * difference
+        digits = MORE_DIGITS + int(ctx.log10(few.peak / few.least))
+        if digits > MOST_DIGITS:
+            raise Unreadable("numbers of too many sizes", limit=True)
+        many = _Pair(a, b, at, budget, digits)
+        equal = many.apart <= ctx.mpf(10) ** (20 - digits) * many.scale or many.apart < ctx.mpf(10) ** -40 * few.apart
         return Agreement(bool(equal), real)
 
 
@@ -87,13 +90,16 @@ def approximate(node: Node, at: Mapping[str, Fraction], budget: Budget) -> Fract
         return Fraction(int(ctx.floor(real * ctx.mpf(2) ** 200)), 2**200)
 
 
-def _both(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, digits: int) -> tuple[Any, Any, Any]:
-    """Both values, and how large their rounding may have become."""
-    ctx = _context()
-    ctx.dps = digits
-    evaluation = _Evaluation(ctx, at, budget)
-    x, y = evaluation.of(a), evaluation.of(b)
-    return x, y, evaluation.peak * ctx.mpf(10) ** (10 - digits)
+class _Pair:
+    """Two values at one point to so many digits, and the largest and the least value met on the way."""
+
+    def __init__(self, a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, digits: int) -> None:
+        ctx = _context()
+        ctx.dps = digits
+        evaluation = _Evaluation(ctx, at, budget)
+        self.x, self.y = evaluation.of(a), evaluation.of(b)
+        self.peak, self.least = evaluation.peak, evaluation.least
+        self.apart, self.scale = abs(self.x - self.y), max(abs(self.x), abs(self.y))
 
 
 def _is_real(x: Any) -> bool:
@@ -102,18 +108,24 @@ def _is_real(x: Any) -> bool:
 
 
 class _Evaluation:
-    """One walk over trees at one point. peak: the largest value met, which rounding is relative to."""
+    """One walk over trees at one point. peak, least: the largest value met and the least but 0, not within 1."""
 
     def __init__(self, ctx: Any, at: Mapping[str, Fraction], budget: Budget) -> None:
-        self.ctx, self.at, self.budget, self.peak = ctx, dict(at), budget, ctx.mpf(1)
+        self.ctx, self.at, self.budget = ctx, dict(at), budget
+        self.peak = self.least = ctx.mpf(1)
+        self.cost = COST * max(1.0, ctx.dps / MORE_DIGITS)
 
     def of(self, node: Node) -> Any:
-        self.budget.spend(COST)
-        found = self._value(node)
+        self.budget.spend(self.cost)
+        try:
+            found = self._value(node)
+        except (ValueError, ArithmeticError):  # a pole of one of mpmath's functions
+            raise Undefined from None
         if not self.ctx.isfinite(found):
             raise Undefined
         size = abs(found)
         self.peak = max(self.peak, size)
+        self.least = min(self.least, size) if size else self.least
         return found
 
     def _value(self, node: Node) -> Any:
@@ -179,11 +191,8 @@ class _Evaluation:
             case _ if name in _FUNCTIONS and len(args) == 1:
                 if abs(args[0]) > LARGEST or (name.endswith("h") and abs(ctx.im(args[0])) > LARGEST):
                     raise Unreadable("too large an argument", limit=True)
-                self.budget.spend(4 * COST)
-                try:
-                    return getattr(ctx, _FUNCTIONS[name])(args[0])
-                except (ZeroDivisionError, ValueError):
-                    raise Undefined from None
+                self.budget.spend(4 * self.cost)
+                return getattr(ctx, _FUNCTIONS[name])(args[0])
             case _ if is_opaque(name):
                 found = opaque(name, repr([ctx.nstr(arg, 25) for arg in args]))
                 return ctx.mpf(found.numerator) / found.denominator
@@ -193,13 +202,13 @@ class _Evaluation:
     def _logarithm(self, x: Any, base: list[Any]) -> Any:
         if not x or (base and (not base[0] or base[0] == 1)):
             raise Undefined
-        self.budget.spend(4 * COST)
+        self.budget.spend(4 * self.cost)
         return self.ctx.log(x) / self.ctx.log(base[0]) if base else self.ctx.log(x)
 
     def _exponential(self, x: Any) -> Any:
         if abs(x) > LARGEST:
             raise Unreadable("too large an exponent", limit=True)
-        self.budget.spend(4 * COST)
+        self.budget.spend(4 * self.cost)
         return self.ctx.exp(x)
 
     def _power(self, base: Node, exponent: Node) -> Any:
@@ -212,7 +221,7 @@ class _Evaluation:
             raise Undefined
         if abs(e) * (1 + abs(ctx.log(abs(b)))) > LARGEST:
             raise Unreadable("too large a power", limit=True)
-        self.budget.spend(4 * COST)
+        self.budget.spend(4 * self.cost)
         if _is_real(b) and ctx.re(b) < 0:
             fraction = exact_value(exponent, self.at, self.budget)
             if fraction is not None and fraction.denominator % 2 and fraction.denominator > 1:
@@ -231,7 +240,7 @@ class _Evaluation:
         if node.name in ("floor", "ceil"):
             return getattr(self.ctx, node.name)(self.ctx.re(args[0]))
         if node.name == "!" and abs(args[0]) <= MAX_FACTORIAL:
-            self.budget.spend(50 * COST)
+            self.budget.spend(50 * self.cost)
             return self.ctx.gamma(args[0] + 1)
         raise Undefined
 

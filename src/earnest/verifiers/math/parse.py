@@ -97,9 +97,9 @@ class _Parser(Terms):
 
     def item(self) -> Node:
         words = self._words()
-        if words is not None:
+        if words is not None and self.now.kind != "rel":
             return words
-        sides, signs = [self.side()], list[str]()
+        sides, signs = [self.side() if words is None else words], list[str]()
         while self.now.kind == "rel":
             signs.append(self.take().text)
             sides.append(self.side())
@@ -111,7 +111,10 @@ class _Parser(Terms):
         while self.tokens[end].kind in ("word", "text", "letter"):
             end += 1
         taken = self.tokens[self.at : end]
-        if self.tokens[end].kind not in ("end", "sep", "close") or not any(t.kind in ("word", "text") for t in taken):
+        names = self.tokens[end].text == "=" and all(t.kind == "text" or len(t.text) >= SHORT_WORD for t in taken)
+        if not (names or self.tokens[end].kind in ("end", "sep", "close")) or not any(
+            t.kind in ("word", "text") for t in taken
+        ):
             return None
         before = self.tokens[self.at - 1].text if self.at else ""
         if len(taken) == 1 and taken[0].kind == "word" and before in ("{", "(") and len(taken[0].text) <= SHORT_WORD:

@@ -28,7 +28,7 @@ def same(a: Node, b: Node, budget: Budget) -> bool | None:
     """True: one value, wherever both have one. None: it cannot be told. Raises Unreadable past a limit."""
     if a == b:
         return True
-    names = sorted((symbols(a) | symbols(b)) - _bound(a) - _bound(b))
+    names = sorted(symbols(a) | symbols(b))
     try:
         return _of_letters(a, b, names, budget) if names else _of_constants(a, b, budget)
     except Undefined:
@@ -41,12 +41,6 @@ def constant(node: Node, budget: Budget) -> Fraction | None:
         return exact.value(node, {}, budget)
     except Undefined:
         return None
-
-
-def _bound(node: Node) -> frozenset[str]:
-    """Indices of sums and products."""
-    own = frozenset((node.args[0].name,)) if isinstance(node, Op) and node.name in ("sum", "prod") else frozenset()  # pyright: ignore[reportAttributeAccessIssue]: an index is a letter
-    return own.union(*(_bound(child) for child in children(node)))
 
 
 def _of_constants(a: Node, b: Node, budget: Budget) -> bool | None:

@@ -212,7 +212,7 @@ class _Scanner:
             self._operator(lower)
         elif len(word) == 1:
             self._add("letter", word)
-        elif word in FUNCTIONS:
+        elif word in FUNCTIONS and not (word in ("min", "max") and self.text[self.at : self.at + 1] not in ("(", "{")):
             self._add("name", word)
         elif word in PLAIN:
             self._add("cmd" if PLAIN[word] == "surd" else "name", PLAIN[word])
@@ -278,7 +278,20 @@ class _Scanner:
             raise Unreadable(f"\\{command} of nothing")
         words = " ".join(self.text[start + 1 : end].replace("$", " ").replace("~", " ").split())
         lower, option = words.lower().strip(" ,"), _OPTION.fullmatch(words)
-        if not words or lower in ("and", "or", "") or option or _MATHS.fullmatch(words) or lower in SPELT_OUT:
+        if letters_of(words):
+            self.at = end + 1
+            for letter in letters_of(words):
+                self._add("letter", letter)
+                self._operator(",")
+            self.tokens.pop()
+            return
+        if (
+            not words
+            or lower in ("and", "or", "")
+            or option
+            or _MATHS.fullmatch(words.replace(" and ", ", ").replace(" or ", ", "))
+            or lower in SPELT_OUT
+        ):
             self.at = end + 1
             self.spaced = True
             if lower in ("and", "or"):
@@ -305,6 +318,14 @@ class _Scanner:
 
 
 _TAIL = re.compile(rf"{_DECIMALS}(?P<e>(?!))?")
+
+
+def letters_of(words: str) -> list[str]:
+    """The options of "(A), (C) and (D)"; empty for anything else."""
+    parts = [part.strip(" ()") for part in words.replace(" and ", ",").split(",") if part.strip()]
+    return (
+        parts if len(parts) > 1 and all(len(part) == 1 and part.isascii() and part.isupper() for part in parts) else []
+    )
 
 
 def _number(digits: str, match: re.Match[str]) -> Num:

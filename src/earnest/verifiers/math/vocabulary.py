@@ -19,7 +19,7 @@ _STRUCTURES = """
     frac dfrac tfrac cfrac sqrt surd binom dbinom tbinom overline bar hat angle triangle sum prod begin end circ degree
     measuredangle pmod bmod mod
 """
-_SPELT_OUT = "percent sin cos tan pi log ln exp max min gcd lcm infinity"
+_SPELT_OUT = "percent sin cos tan pi log ln exp gcd lcm infinity"
 
 LAYOUT = frozenset(_LAYOUT.split())
 """Left out."""
