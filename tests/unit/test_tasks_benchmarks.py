@@ -55,7 +55,7 @@ def test_every_gold_is_paid_and_nothing_else(
         problems = task.problems(split)
         assert [p.id for p in problems if grader.check_gold(p.answer or "") is not None] == []
         shown = trials(grader, task, problems, 10, shipped())
-        found = tally(shown, judge(grader, [trial.attack.item for trial in shown]))
+        found = tally(shown, judge(grader, [trial.item for trial in shown]))
         assert found.golds == (0 if name == "ifeval" else len(problems))
         assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
 
@@ -71,7 +71,7 @@ def test_every_set_of_bbh_is_read_and_graded(subset: str) -> None:
     assert [str(dropped)] == [text.split()[0] for text in task.notices()] or (not dropped and not task.notices())
     grader = component.build("verifier", task.verifier_name)
     shown = trials(grader, task, problems[::5], 5, shipped())
-    found = tally(shown, judge(grader, [trial.attack.item for trial in shown]))
+    found = tally(shown, judge(grader, [trial.item for trial in shown]))
     assert found.golds == len(problems[::5])
     assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
 
