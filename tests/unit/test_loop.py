@@ -370,6 +370,32 @@ def test_only_solutions_with_a_trace_are_shown_as_worked(policy: Policy, tmp_pat
     assert len(pool(None, None).take(2, "direct")) == 2
 
 
+def test_traces_with_wrong_arithmetic_are_left_out_and_counted(policy: Policy, tmp_path: Path) -> None:
+    from earnest.errors import DataError
+    from earnest.tasks.jsonl import Jsonl
+
+    def pool(*traces: str) -> Pool:
+        lines = [json.dumps({"prompt": f"{i}+{i}=", "answer": "7", "trace": t}) for i, t in enumerate(traces)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+        held_out = tmp_path / "other.jsonl"
+        held_out.write_text('{"prompt": "far away?", "answer": "7"}\n')
+        task = Jsonl(path=str(tmp_path / "rows.jsonl"), dev=str(held_out), test=str(held_out))
+        return Pool(task, Chat(), policy.tokenizer, 0, 256, drop_wrong_steps=True)
+
+    mixed = pool("3 + 4 = 7", "3 + 4 = 8", "x + 4 = 8", "so it is")
+    worked = Demonstrations(mixed, batch_size=6)
+    metrics = worked.work(0).metrics
+    assert metrics["data/wrong_steps"] == mixed.wrong_steps == 2  # the wrong one of four, in two rounds
+    kept = worked.state_dict()
+    mixed.wrong_steps = 0
+    worked.load_state_dict(kept)
+    assert mixed.wrong_steps == 2
+    assert len(mixed.take(4, "direct")) == 4 and mixed.wrong_steps == 2
+    with pytest.raises(DataError, match="wrong step"):
+        pool("3 + 4 = 8").take(1, "worked")
+    assert "data/wrong_steps" not in sft(policy).work(0).metrics
+
+
 def test_a_subset_is_the_same_for_everyone_and_not_the_first_rows() -> None:
     from earnest.data.select import subset
 

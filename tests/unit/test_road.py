@@ -120,6 +120,19 @@ def test_a_grader_that_was_edited_is_another_grader_even_in_the_same_process(tmp
     assert sampled(graded(tmp_path, PAYS_NOT)[0]) == 0.0
 
 
+def test_what_verdicts_depend_on_of_this_machine_is_in_the_record(tmp_path: Path) -> None:
+    conditions = '\n    def conditions(self):\n        return {"sandbox": "landlock"}\n'
+    (tmp_path / "grader.py").write_text(GRADER.replace("PAY", PAYS) + conditions)
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("stages:", "gates: []\nverifier: grader.py:Grader\nstages:"))
+    run = api.run(
+        tmp_path / "recipe.yaml", runs=tmp_path / "runs", command="earnest run", echo=lambda line: None
+    ).run_dir
+    assert json.loads((run / "run.json").read_text())["machine"] == {
+        "device": "cpu", "dtype": "float32", "threads": 1, "sandbox": "landlock",
+    }  # fmt: skip
+    assert "programs held by landlock" in (run / "report" / "index.html").read_text()
+
+
 def test_code_of_a_plug_in_from_a_module_is_copied_and_in_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

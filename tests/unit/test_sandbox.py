@@ -368,6 +368,26 @@ def test_a_level_that_leaks_is_no_level(monkeypatch: pytest.MonkeyPatch, level: 
     assert fault is not None and "read a password file" in fault
 
 
+def test_data_below_a_readable_folder_is_hidden_or_rules_the_level_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    if levels.probe().level != "bwrap":
+        pytest.skip("the sandbox level bwrap does not hold on this machine")
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    try:
+        data = folder / "data"
+        data.mkdir()
+        (data / "gold").write_text("7", encoding="utf-8")
+        for path in (folder, data):
+            path.chmod(0o755)
+        monkeypatch.setenv("EARNEST_DATA", str(data))
+        readable = [*_view.readable(), str(folder)]
+        monkeypatch.setattr(_view, "readable", lambda further=(): sorted({*readable, *further}))
+        listed = command(["ls", "-R", str(folder)], {}, QUICK, readable=("/usr/share",), level="bwrap").stdout
+        assert b"data" in listed and b"gold" not in listed
+        assert "EARNEST_DATA" in str(levels._fault("landlock"))
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_unsafe_is_asked_for_by_name_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(levels, "_WARNED", [])
     with pytest.warns(RuntimeWarning, match="without walls|all the rights"):

@@ -14,7 +14,8 @@ import pytest
 from earnest import component
 from earnest.data.rollouts import judge
 from earnest.errors import DataError
-from earnest.gates.verifier import tally, trials
+from earnest.gates.cases import shipped
+from earnest.gates.trials import tally, trials
 from earnest.tasks import bbh
 from earnest.tasks.base import Task
 from earnest.tasks.game24 import solve
@@ -53,8 +54,8 @@ def test_every_gold_is_paid_and_nothing_else(
     for split in task.splits:
         problems = task.problems(split)
         assert [p.id for p in problems if grader.check_gold(p.answer or "") is not None] == []
-        shown = trials(task, problems, 10)
-        found = tally(shown, judge(grader, [trial.attack.item for trial in shown]))
+        shown = trials(grader, task, problems, 10, shipped())
+        found = tally(shown, judge(grader, [trial.item for trial in shown]))
         assert found.golds == (0 if name == "ifeval" else len(problems))
         assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
 
@@ -69,8 +70,8 @@ def test_every_set_of_bbh_is_read_and_graded(subset: str) -> None:
     assert len(problems) == whole - dropped == len({p.id for p in problems})
     assert [str(dropped)] == [text.split()[0] for text in task.notices()] or (not dropped and not task.notices())
     grader = component.build("verifier", task.verifier_name)
-    shown = trials(task, problems[::5], 5)
-    found = tally(shown, judge(grader, [trial.attack.item for trial in shown]))
+    shown = trials(grader, task, problems[::5], 5, shipped())
+    found = tally(shown, judge(grader, [trial.item for trial in shown]))
     assert found.golds == len(problems[::5])
     assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
 

@@ -75,6 +75,7 @@ def test_paid(response: str, gold: str) -> None:
         ("(13 + 9) * (10 - 4)\n(13 - 9) * (10 - 4)", GOLD),
         ("\\boxed{(13 - 9) * (10 - 4)} \\boxed{(13 + 9) * (10 - 4)}", GOLD),
         ("\\boxed{(13+9)*(10-4)} or \\boxed{(13-9)*(10-4)}", GOLD),
+        ("\\boxed{(13-9)*(10-4) = 25} \\boxed{(13-9)*(10-4)}", GOLD),
         ("Answer: (13 - 9) * (10 - 4)\nNo wait: (13 + 9) - 10 + 4", GOLD),
         ("The answer is not (13 - 9) * (10 - 4).", GOLD),
         ("(13 - 9) ** (10 - 4)", GOLD),

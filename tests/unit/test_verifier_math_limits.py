@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, thread_time
 
@@ -159,6 +160,31 @@ def test_a_gold_past_the_limits_is_met_by_its_own_text(gold: str) -> None:
     assert grade(Math(), f"\\boxed{{{gold}1}}", gold).correct is False
 
 
+@pytest.mark.parametrize(
+    "pole",
+    [
+        "(\\sqrt{4}-\\sqrt{9}-\\pi+\\pi)!",
+        "\\frac{1}{\\sqrt2-\\sqrt2}",
+        "\\ln 0",
+        "\\tan 90^\\circ",
+        "0^{-\\pi}",
+        "(-1)!",
+    ],
+)
+def test_a_value_that_does_not_exist_is_no_answer(pole: str) -> None:
+    for gold in ("\\sqrt{2}", "x", "0", "\\{1, \\sqrt2\\}", "(0, \\pi)", "x < \\pi"):
+        for answer in (
+            pole,
+            f"x + {pole}",
+            f"\\{{1, {pole}\\}}",
+            f"(0, {pole})",
+            f"x < {pole}",
+            f"x = {pole} \\approx 3",
+        ):
+            assert grade(Math(), f"\\boxed{{{answer}}}", gold).correct is False
+        assert grade(Math(), "\\sqrt{2}", pole).correct is False
+
+
 def test_nothing_is_evaluated_or_written(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for code in (
@@ -194,3 +220,21 @@ def test_the_reason_says_what_was_missing() -> None:
     }
     assert {text: grade(Math(), text, "42").reason for text in said} == said
     assert grade(Math(), "42", json.dumps({"answer": "42", "tolerance": "1e-3"})).correct
+
+
+def test_changed_answers_and_golds_break_nothing() -> None:
+    draw = random.Random(5)
+    pieces = PIECES.split()
+    for _ in range(2500):
+        gold = answer = draw.choice(GOLDS + HEAVY)
+        for _ in range(draw.choice((1, 1, 2))):
+            at, to = sorted(draw.randrange(len(answer) + 1) for _ in range(2))
+            kinds = (
+                answer[:at] + answer[at + 1 :],
+                answer[:at] + draw.choice(pieces) + answer[at:],
+                answer[:to] + answer[at:],
+            )
+            answer = draw.choice(kinds)
+        assert grade(Math(), f"\\boxed{{{answer}}}", gold).status is not Status.ERROR
+        if Math().check_gold(answer) is None:
+            assert grade(Math(), f"\\boxed{{{gold}}}", answer).status is not Status.ERROR

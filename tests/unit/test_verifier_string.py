@@ -30,6 +30,14 @@ from grading import grade
         ("London it is not. <answer>Paris</answer> It is the capital.", "Paris"),
         ("<think>London?</think>\nParis", "Paris"),
         ("?", "?"),
+        ("**Paris**", "Paris"),
+        ("I looked it up.\n#### Paris", "Paris"),
+        ("The answer is Paris.", "Paris"),
+        ("It is in France. So the answer is **Paris**.", "Paris"),
+        ("The answer is Paris. It is the capital.", "Paris"),
+        ("So the answer is No.", "No"),
+        ("The correct answer is St. Louis.", "St. Louis"),
+        ("I do not know Lyon, so the answer is Paris.", "Paris"),
     ],
 )
 def test_paid(response: str, gold: str) -> None:
@@ -57,6 +65,16 @@ def test_paid(response: str, gold: str) -> None:
         ("<answer>Paris</answer> London", "Paris"),
         ("\\boxed{Paris} is wrong", "Paris"),
         ("x²", "x2"),
+        ("The answer is not Paris.", "Paris"),
+        ("I don't think the answer is Paris.", "Paris"),
+        ("The answer is Paris or London.", "Paris"),
+        ("The answer is Paris. The answer is London.", "Paris"),
+        ("The answer is London. The answer is Paris.", "Paris"),
+        ("The answer is in Paris.", "Paris"),
+        ("\\boxed{} \\boxed{Paris}", "Paris"),
+        ("\\boxed{Paris}, which might be London or Rome", "Paris"),
+        ("\\boxed{) } > \\text{ or } )}", ")"),
+        ("\\boxed{) } >} \\boxed{)}", ")"),
     ],
 )
 def test_not_paid(response: str, gold: str) -> None:

@@ -71,8 +71,9 @@ def trials(
         if left and wrong:
             others = [other for p in problems[place + 1 : place + 1 + OTHERS] if (other := task.gold(p)) is not None]
             kinds = kinds_of(problem.answer)
-            # A text with a letter added is seldom an answer: there another problem's gold is asked first.
-            candidates = [*others, *wrong] if "text" in kinds else [*wrong, *others]
+            # A word with a letter added is seldom an answer: there another problem's gold is asked first.
+            is_word = "text" in kinds and not any(character.isdigit() for character in problem.answer)
+            candidates = [*others, *wrong] if is_word else [*wrong, *others]
             filled = texts(problem, gold, _another(verifier, problem, candidates) or wrong[0].answer)
             found += _tried(waiting, problem, filled, kinds)
             left -= 1

@@ -82,8 +82,9 @@ class Job:
                 self.deadline = time.monotonic() + END_S
                 while self._ended is None:
                     self._settle(self._poll([(self.server.control.fileno(), select.POLLIN)]))
-        except SandboxError:
-            raise SandboxError("unavailable", "a killed job does not end") from None
+        except SandboxError as error:
+            what = str(error) if error.kind == "unavailable" else f"a killed job has not ended after {END_S:g} s"
+            raise SandboxError("unavailable", what) from None
         finally:
             self.close()
         code, cpu_s = self._ended

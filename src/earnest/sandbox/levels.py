@@ -109,6 +109,8 @@ def _fault(level: Level) -> str | None:
         return "the program bwrap is not installed"
     if level == "landlock" and _landlock.version() == 0:
         return "the kernel has no Landlock, or it is switched off"
+    if level == "landlock" and _view.exposed():
+        return "EARNEST_DATA lies below a folder that jobs must read, and Landlock cannot take a part of one away"
     try:
         server = Server(Plan(level), 63)
     except SandboxError as error:

@@ -23,7 +23,7 @@ from earnest.tasks.clusters import normalised
 from earnest.types import Problem, Solution, Split
 from earnest.verifiers import golds
 from earnest.verifiers.reasoning_gym import question_hash
-from earnest.verifiers.reasoning_gym.rows import REMEDY, Name, Row, installed, rows
+from earnest.verifiers.reasoning_gym.rows import REMEDY, Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED
 from earnest.verifiers.units import Refused
 
@@ -130,7 +130,7 @@ def _drawn(dataset: str, config: str, seed: int, sizes: tuple[int, ...]) -> tupl
 
 
 def _row(dataset: str, settings: dict[str, Any], index: int) -> Row:
-    made = rows(Name(dataset, golds.write(settings), index))
+    made = rows_of(Name(dataset, golds.write(settings), index))
     if isinstance(made, Refused):
         raise DataError(
             f"reasoning_gym cannot make a row of '{dataset}'", why=made.reason, remedy="check dataset and config"

@@ -81,8 +81,6 @@ def _committed(text: str, gold: Options) -> str | Uncommitted:
     settled = commitment.settle(text, found, key)
     if isinstance(settled, Uncommitted):
         return settled
-    if _DENIED.search(_clause_before(text, settled.start)):
-        return Uncommitted("the answer is denied")
     label = _read(settled.text, gold)
     if isinstance(label, Uncommitted):
         return label
@@ -172,7 +170,7 @@ def _has_rival(text: str, answer: Candidate, label: str, gold: Options) -> bool:
 
 _PHRASE = re.compile(
     r"\b(?:answers?|options?|choices?)[ *_]{0,4}(?:(?:must|should|would|has to) be\b|(?:is|are)\b)[ *_]{0,4}:?"
-    r"(?! *(?:correct|right|best|true|wrong|false|incorrect)\b)|\b(?:answer|option|choice)[ *_]{0,4}[:：]|^ {0,3}####(?!#)"
+    r"(?! *(?:correct|right|best|true|wrong|false|incorrect) ?\?)|\b(?:answer|option|choice)[ *_]{0,4}[:：]|^ {0,3}####(?!#)"
     r"|\bI(?:['’]ll|['’]d| will| would)? (?:choose|pick|select|go with|went with)\b",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -192,7 +190,7 @@ def _phrases(text: str, gold: Options) -> list[Candidate]:
         assert blank is not None
         sentence, line = _END.search(text, blank.end(), end), text.find("\n", blank.end(), end)
         stop = line if line >= 0 else end
-        if sentence and not gold.exact(text[blank.end() : stop]):
+        if sentence and gold.exact(text[blank.end() : stop]) is None:
             stop = sentence.start() + 1
         found.append(Candidate(text[blank.end() : stop], mark.start(), stop))
     return found

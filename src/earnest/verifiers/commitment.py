@@ -105,7 +105,10 @@ _RETRACTS = re.compile(
 )
 _DENIED = re.compile(
     r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t|\\neq?|≠|!=)"
-    r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z",
+    r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z"
+    r"|(?:\b(?:do not|does not|cannot|can not|never)|n['’]t)[ \t]+(?:think|believe|say|mean|claim|agree|suppose)(?:[ \t]+that)?"
+    r"(?:[ \t]+(?:the|my|final|right|correct|best))*[ \t$*(]*\Z"
+    r"|\b(?:doubt|wrong to (?:say|think|claim)|false)(?:[ \t]+that)?(?:[ \t]+(?:the|my|final|right|correct|best))*[ \t$*(]*\Z",
     re.IGNORECASE,
 )
 _CALLED_WRONG = re.compile(

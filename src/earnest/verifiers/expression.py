@@ -121,9 +121,11 @@ def _last_line(text: str, gold: Goal) -> str | Uncommitted:
 
 
 def _key(text: str) -> str | None:
-    """The first side of what is an expression, so that equal texts are equal answers."""
+    """The first side of what is an expression and the values claimed for it, so that equal texts are equal answers."""
     sides = sides_of(text)
-    return None if isinstance(sides, Refused) else sides[0].text
+    if isinstance(sides, Refused):
+        return None
+    return f"{sides[0].text} {sorted({str(side.value) for side in sides})}"
 
 
 def _key_of_all(text: str, gold: Goal) -> str | None:

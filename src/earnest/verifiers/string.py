@@ -2,7 +2,8 @@
 
 Two texts are the same after Unicode NFC and case folding, without outer white space and quotes, and whatever full stop,
 comma, colon or mark ends the answer. Nothing within is touched: `C++` is not `C#`, `5` is not `-5`, and a text that contains
-the gold is not the gold. The answer is the last box, tag, or "Answer:" line, else the whole text.
+the gold is not the gold. The answer is the last box, tag, "Answer:" or "####" line or "the answer is" sentence, else the
+whole text.
 """
 
 from __future__ import annotations
@@ -23,14 +24,21 @@ MAX_CHARS = 4096
 _QUOTES = " \t\r\n\"'`“”‘’«»„"
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\{([^{}]*)\}")
 _LINE = re.compile(
-    r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}", re.IGNORECASE | re.MULTILINE
+    r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}"
+    r"|^ {0,3}####[ \t]++(?!#)"
+    r"|\bthe (?:final |correct |right )?answer is\b[ *_]{0,4}:?[ *_]{0,4}",
+    re.IGNORECASE | re.MULTILINE,
 )
+_OR = re.compile(r"\bor\b", re.IGNORECASE)
+_BOLD = re.compile(r"(\*\*|__|\*)([^*_]+)\1[.!]?")
+_EMPHASIS = re.compile(r"[ *_]++(?=[.!?]?\Z)")
+_SENTENCE = re.compile(r"(?<!\bst)(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bmt)(?<!\b[a-z])[.!?](?=\s)", re.IGNORECASE)
 
 
 class String(Verifier):
     """One text, exactly. Example: gold "Paris" is met by `paris.` and `<answer>Paris</answer>`, not by `Paris, London`."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     case_sensitive: bool = False
     """Compare upper and lower case as written."""
@@ -65,8 +73,12 @@ class String(Verifier):
         if isinstance(found, Uncommitted):
             return found
         if not found:
-            return text.strip()
-        settled = commitment.settle(text, found, lambda candidate: self._core(candidate) or None)
+            text = text.strip()
+            bold = _BOLD.fullmatch(text)
+            return bold[2] if bold else text
+        if text[found[-1].start] == "\\" and text.count("{") != text.count("}"):
+            return Uncommitted("a box among braces that do not pair")  # where it ends is a guess
+        settled = commitment.settle(text, found, self._core)
         if isinstance(settled, Uncommitted):
             return settled
         answer = _TEXT_MACRO.sub(r"\1", settled.text).strip()
@@ -77,9 +89,11 @@ class String(Verifier):
         return answer
 
     def _has_rival(self, after: str, answer: str) -> bool:
-        """True if a later line is as short as the answer and says something else."""
+        """True if an "or" follows on its line, or a later line is as short as the answer and says something else."""
         if not after.strip():
             return False
+        if _OR.search(after[:MAX_CHARS].partition("\n")[0]):
+            return True
         size = max(2, len(answer.split()))
         lines = [line for line in after[:MAX_CHARS].splitlines() if line.strip(_QUOTES + "*_.$)]\\,;:!")]
         return any(len(line.split()) <= size and not self._is_same(line, self._core(answer)) for line in lines)
@@ -97,7 +111,8 @@ class String(Verifier):
 
 
 def _lines(text: str) -> list[Candidate]:
-    """The lines that begin with "Answer:", each with the rest of its line, or the next line if nothing follows on its own."""
+    """What follows each "Answer:" that begins a line, to its end or as the next line; and each "the answer is", to the end of
+    the sentence."""
     found: list[Candidate] = []
     for match in _LINE.finditer(text):
         start = match.end()
@@ -105,5 +120,7 @@ def _lines(text: str) -> list[Candidate]:
             start += 1
         stop = text.find("\n", start)
         stop = len(text) if stop < 0 else stop
-        found.append(Candidate(text[start:stop].rstrip(" *_"), match.start(), stop))
+        sentence = None if match[0].rstrip(" \t*_").endswith((":", "：", "#")) else _SENTENCE.search(text, start, stop)
+        stop = sentence.end() if sentence else stop
+        found.append(Candidate(_EMPHASIS.sub("", text[start:stop]), match.start(), stop))
     return found

@@ -38,7 +38,7 @@ from earnest.tasks.rows import Row, read
 from earnest.types import Item, Parsed, Problem, Solution
 from earnest.verifiers import golds
 
-KINDS = ("number", "text", "choice", "reasoning_gym", "constraint", "code", "function", "proof")
+KINDS = ("number", "text", "choice", "reasoning_gym", "constraint", "code", "function", "proof", "expression")
 """Kinds of gold. `function` is code whose tests name a function that must return something."""
 
 _BY_KEY = {
@@ -47,6 +47,7 @@ _BY_KEY = {
     "system": "proof",
     "dataset": "reasoning_gym",
     "tests": "code",
+    "numbers": "expression",
 }
 _HERE = Path(__file__).parent
 _MARKS = ("<think>", "</think>")
@@ -142,7 +143,7 @@ def _kinds(named: Sequence[str]) -> frozenset[str]:
     if "any" in named:
         found |= set(KINDS)
     if "answer" in named:  # one answer is right, or at least no two of them together
-        found |= {"number", "text", "choice", "reasoning_gym"}
+        found |= {"number", "text", "choice", "reasoning_gym", "expression"}
     return frozenset(found)
 
 

@@ -204,6 +204,8 @@ def _graded(said: str, gold: Gold) -> Verdict:
             return wrong(shown, "another answer")
         try:
             reason = _why_not(gold, gold.node, node)
+        except Undefined:
+            reason = "a value that is not defined"
         except Unreadable as refused:
             return unanswered(Status.LIMIT, refused.reason, shown) if refused.limit else wrong(shown, refused.reason)
     return wrong(shown, reason) if reason else right(shown)
@@ -231,10 +233,7 @@ def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
         return "not worked out"
     if gold.tolerance is None:
         return difference(gold_node, node, budget)
-    try:
-        wanted, given = number_of(gold_node, budget), number_of(node, budget)
-    except Undefined:
-        return "a value that is not defined"
+    wanted, given = number_of(gold_node, budget), number_of(node, budget)
     if wanted is None or given is None or is_undone(node if stated is None else stated.value, whole=False):
         return "not one number"
     return "" if abs(wanted - given) <= gold.tolerance else "another number"

@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from earnest.verifiers.math import numeric
-from earnest.verifiers.math.exact import Budget
+from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.nodes import CONSTANTS, Chain, Group, Node, Num, Op, Ratio, Sym, Words, symbols
 from earnest.verifiers.math.same import same
 
@@ -93,7 +93,11 @@ def _is_rounded(value: Node, shown: Node, budget: Budget) -> bool:
     """True if the decimal that is shown is the value, cut or rounded to the places it has."""
     if not isinstance(shown, Num) or is_open(value) or not is_expression(value):
         return False
-    return abs(numeric.approximate(value, {}, budget) - shown.value) < Fraction(1, 10 ** (shown.places or 0))
+    try:
+        near = numeric.approximate(value, {}, budget)
+    except Undefined:
+        return False
+    return abs(near - shown.value) < Fraction(1, 10 ** (shown.places or 0))
 
 
 def is_open(value: Node) -> bool:

@@ -9,6 +9,8 @@ from earnest.verifiers.math.nodes import Grid, Group, Node, Num, Op, Sym, Unread
 from earnest.verifiers.math.scan import Token
 
 _MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"])
+_AHEAD = 8
+"""How far the grammar may look past the last token, and step."""
 _TWO = Num(Fraction(2))
 
 
@@ -16,7 +18,7 @@ class Commands(ABC):
     """Where the parser stands in the tokens, and what begins with a backslash."""
 
     def __init__(self, tokens: list[Token]) -> None:
-        self.tokens, self.at, self.depth, self.bars = tokens, 0, 0, 0
+        self.tokens, self.at, self.depth, self.bars = tokens + tokens[-1:] * _AHEAD, 0, 0, 0
 
     @abstractmethod
     def sum(self) -> Node: ...

@@ -34,6 +34,7 @@ from earnest.verifiers.math.nodes import (
     Sym,
     Unreadable,
     Words,
+    children,
     symbols,
 )  # fmt: skip
 from earnest.verifiers.math.regions import ORDER, equal, infinite, region
@@ -131,8 +132,15 @@ def _with_unit(gold: Node, answer: Node, budget: Budget) -> str:
     b = answer.value if isinstance(answer, Quantity) else answer
     if isinstance(gold, Quantity):
         b = _without_letter(b, gold.unit)
+    if "degree" in (getattr(gold, "unit", ""), getattr(answer, "unit", "")) and (_has_pi(a) or _has_pi(b)):
+        return "" if _angles(gold, answer, budget) else "another unit"
     found = _difference(a, b, budget)
     return "" if found and _angles(gold, answer, budget) else found
+
+
+def _has_pi(node: Node) -> bool:
+    """True for what is an angle in radians, if it is an angle."""
+    return node == Sym("pi") or any(_has_pi(child) for child in children(node))
 
 
 def _without_letter(value: Node, unit: str) -> Node:

@@ -117,7 +117,10 @@ class _Evaluation:
 
     def of(self, node: Node) -> Any:
         self.budget.spend(self.cost)
-        found = self._value(node)
+        try:
+            found = self._value(node)
+        except (ValueError, ArithmeticError):  # a pole of one of mpmath's functions
+            raise Undefined from None
         if not self.ctx.isfinite(found):
             raise Undefined
         size = abs(found)
@@ -189,10 +192,7 @@ class _Evaluation:
                 if abs(args[0]) > LARGEST or (name.endswith("h") and abs(ctx.im(args[0])) > LARGEST):
                     raise Unreadable("too large an argument", limit=True)
                 self.budget.spend(4 * self.cost)
-                try:
-                    return getattr(ctx, _FUNCTIONS[name])(args[0])
-                except (ZeroDivisionError, ValueError):
-                    raise Undefined from None
+                return getattr(ctx, _FUNCTIONS[name])(args[0])
             case _ if is_opaque(name):
                 found = opaque(name, repr([ctx.nstr(arg, 25) for arg in args]))
                 return ctx.mpf(found.numerator) / found.denominator

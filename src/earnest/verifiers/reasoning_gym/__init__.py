@@ -29,7 +29,7 @@ from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.reasoning_gym.checks import OWN, same
 from earnest.verifiers.reasoning_gym.expression import Unreadable
-from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows
+from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
 from earnest.verifiers.units import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
@@ -176,7 +176,7 @@ def _unlike(package: Any) -> str | None:
 
 
 def _rows(gold: _Gold) -> Sequence[Row] | Refused:
-    made = rows(gold.name)
+    made = rows_of(gold.name)
     if isinstance(made, Refused):
         return made
     if gold.question:

@@ -63,12 +63,19 @@ def installed() -> str | Refused:
     )
 
 
-def rows(name: Name) -> tuple[Row, ...] | Refused:
+def rows_of(name: Name) -> tuple[Row, ...] | Refused:
     """The row; several where its name does not determine it (`serve.rows`); or why it cannot be made."""
-    told = _ask(name)
+    try:
+        told = _ask(name)
+    except _Lost as error:
+        return Refused(str(error))
     if "error" in told:
         return Refused(f"the row cannot be made: {told['error']}")
     return tuple(Row(row["question"], row["answer"], row["metadata"]) for row in told["rows"])
+
+
+class _Lost(Exception):
+    """The process that makes rows ended, or hung. Not kept, unlike its answers: the next question starts another."""
 
 
 @lru_cache(maxsize=8192)
@@ -98,7 +105,7 @@ class _Server:
                 line = ""
             if not line.endswith("\n"):
                 self.close()
-                return {"error": f"the process that makes rows was lost, or took longer than {TIMEOUT_S:g} seconds"}
+                raise _Lost(f"the process that makes rows was lost, or took longer than {TIMEOUT_S:g} seconds")
             return json.loads(line)
 
     def _running(self) -> subprocess.Popen[str]:

@@ -28,7 +28,8 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.steps import tokens
 from earnest.verifiers.steps.links import Link, Outcome, judge
-from earnest.verifiers.steps.runs import Run, runs
+from earnest.verifiers.steps.runs import Run
+from earnest.verifiers.steps.scan import runs
 from earnest.verifiers.steps.tokens import ABOUT, BREAK, OPERATOR, RELATION, UNKNOWN, WORD, Token
 from earnest.verifiers.verdicts import unanswered
 

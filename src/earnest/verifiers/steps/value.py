@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import factorial, isqrt
 
-from earnest.verifiers.steps.runs import SCALES, Run
+from earnest.verifiers.steps.runs import Run
 from earnest.verifiers.steps.tokens import BANG, CLOSE, NUMBER, OPEN, OPERATOR, PERCENT, PREFIX, WORD, Token
+from earnest.verifiers.steps.words import SCALES
 from earnest.verifiers.units import Refused
 
 MAX_TOKENS = 256

@@ -13,7 +13,7 @@ _CHANGING_WORDS = """
     more less than fewer times time remainder r half halves third thirds quarter quarters twice double triple
     point squared cubed cube square greater larger smaller longer shorter older younger bigger extra additional
     off rounded round mod modulo base factorial choose power root percentage negative minus plus divided
-    multiplied added subtracted by over under up down short left-over remaining one two three four five six
+    multiplied added subtracted by over under up down short remaining one two three four five six
     seven eight nine ten eleven twelve twenty between from until through
 """
 CHANGING = frozenset(_CHANGING_WORDS.split())
