@@ -165,6 +165,11 @@ _PHRASE = re.compile(
 )
 _BLANK = re.compile(r"[\s*_]*+")
 _SENTENCE = re.compile(r"\.(?=\s)")
+_REASON = re.compile(r",? (?:(?:because|since)\b|not (?=[-$\\]{0,3}[0-9]))", re.IGNORECASE)
+_DOUBT = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|probably|might|may|could|either|but|wait|no|actually|unless|if|unsure|guess|also)\b|[?]",
+    re.IGNORECASE,
+)
 
 
 def _hashes(text: str) -> list[Candidate]:
@@ -179,7 +184,8 @@ def _phrases(text: str) -> list[Candidate]:
 
 
 def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
-    """The rest of the sentence; of the next line that has any text if the line of the mark has none."""
+    """The rest of the sentence; of the next line that has any text if the line of the mark has none. Without "because …" and
+    "not 41", if nothing there is a doubt."""
     blank = _BLANK.match(text, mark.end(), end)
     assert blank is not None
     start = blank.end()
@@ -187,6 +193,9 @@ def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
     stop = line if line >= 0 else min(end, start + MAX_CANDIDATE)
     sentence = _SENTENCE.search(text, start, stop)
     stop = sentence.end() if sentence else stop
+    reason = _REASON.search(text, start, stop)
+    if reason and not _DOUBT.search(text, reason.end(), stop):
+        stop = reason.start()
     return Candidate(text[start:stop], mark.start(), stop)
 
 

@@ -39,7 +39,7 @@ from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
 from earnest.verifiers.math.gold import Gold, read_gold
 from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped
-from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Unreadable, Words
+from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Sym, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
@@ -96,7 +96,7 @@ class Math(Verifier):
 def _said(text: str, gold: Gold) -> _Said:
     if len(text) <= _SHORT and gold.number is not None and isinstance(literal.read(text), Literal):
         return _Said(text)
-    key = _key_of_words if gold.node is None or isinstance(gold.node, Words) else _key
+    key = _key_of_words if gold.node is None or isinstance(gold.node, Words | Sym) else _key
     found = commitment.find(text)
     if isinstance(found, Uncommitted):
         return _Said(verdict=unanswered(Status.NO_ANSWER, found.reason))

@@ -43,11 +43,11 @@ _CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[
 
 
 def bare(text: str) -> str:
-    """The text without what is only around it: blanks, emphasis, quotes, dollar signs, one full stop."""
+    """The text without what is only around it: blanks, emphasis, quotes, dollar signs, one full stop or comma."""
     for _ in range(3):
         before = text
         text = text.strip(_ENDS)
-        if text.endswith(".") and not text.endswith(".."):
+        if text.endswith((".", ",", ";")) and not text.endswith(("..", "\\,", "\\;")):
             text = text[:-1].rstrip(_ENDS)
         for left, right in _PAIRS:
             if text.startswith(left) and text.endswith(right) and len(text) >= len(left) + len(right):
