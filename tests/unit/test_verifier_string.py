@@ -38,6 +38,9 @@ from grading import grade
         ("So the answer is No.", "No"),
         ("The correct answer is St. Louis.", "St. Louis"),
         ("I do not know Lyon, so the answer is Paris.", "Paris"),
+        ("New\nYork", "New  York"),
+        ("Pa\u200bris", "Paris"),
+        ("O\u2019Brien", "O'Brien"),
     ],
 )
 def test_paid(response: str, gold: str) -> None:

@@ -1,7 +1,8 @@
 """Grades an answer that must be a given text, exactly.
 
 Two texts are the same after Unicode NFC and case folding, without outer white space and quotes, and whatever full stop,
-comma, colon or mark ends the answer. Nothing within is touched: `C++` is not `C#`, `5` is not `-5`, and a text that contains
+comma, colon or mark ends the answer. Within, what no reader sees is the same (any white space, characters without width, the
+shape of an apostrophe), and nothing else is touched: `C++` is not `C#`, `5` is not `-5`, and a text that contains
 the gold is not the gold. The answer is the last box, tag, "Answer:" or "####" line or "the answer is" sentence, else the
 whole text.
 """
@@ -22,6 +23,8 @@ from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 MAX_CHARS = 4096
 
 _QUOTES = " \t\r\n\"'`“”‘’«»„"
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]+")
+_APOSTROPHES = {0x2018: "'", 0x2019: "'", 0x02BC: "'"}
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\{([^{}]*)\}")
 _LINE = re.compile(
     r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}"
@@ -38,7 +41,7 @@ _SENTENCE = re.compile(r"(?<!\bst)(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bmt)
 class String(Verifier):
     """One text, exactly. Example: gold "Paris" is met by `paris.` and `<answer>Paris</answer>`, not by `Paris, London`."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     case_sensitive: bool = False
     """Compare upper and lower case as written."""
@@ -99,7 +102,8 @@ class String(Verifier):
         return any(len(line.split()) <= size and not self._is_same(line, self._core(answer)) for line in lines)
 
     def _core(self, text: str) -> str:
-        text = unicodedata.normalize("NFC", text).strip(_QUOTES)
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).translate(_APOSTROPHES)
+        text = " ".join(text.split()).strip(_QUOTES)
         return text if self.case_sensitive else text.casefold()
 
     def _is_same(self, candidate: str, gold: str) -> bool:

@@ -121,7 +121,17 @@ class Terms(Commands):
         if self._circle():
             return Op("*", (base, Sym("deg")))
         exponent = self.argument(signed=True)
-        return self.power(self._postfix(Op("^", (base, exponent))))
+        raised = self._postfix(Op("^", (base, exponent)))
+        found = self.power(raised)
+        if (
+            isinstance(found, Op)
+            and found.name == "^"
+            and found.args[0] is raised
+            and isinstance(raised, Op)
+            and raised.name == "^"
+        ):
+            raise Unreadable("a power of a power without brackets")  # 2^3^2 is 2^9 to some and 8^2 to others
+        return found
 
     def _circle(self) -> bool:
         """Takes `\\circ` or `{\\circ}`, degrees as LaTeX has them."""
