@@ -16,7 +16,6 @@ from earnest.verifiers.math.nodes import MAX_NESTING, Based, Listing, Node, Num,
 from earnest.verifiers.math.scan import Token
 
 ONE = Num(Fraction(1))
-HALF = Num(Fraction(1, 2))
 _CALLED = frozenset("fghFGHW")
 """Letters that a bracket after them makes a function, as in f(x); after another letter it is a factor."""
 _STARTS = frozenset(["num", "based", "letter", "name", "cmd", "open"])

@@ -32,7 +32,7 @@ from earnest.verifiers.reasoning_gym.expression import Unreadable
 from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
 from earnest.verifiers.units import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 MAX_CHARS = 4096
 SERVE = "earnest.verifiers.reasoning_gym.serve"
@@ -73,11 +73,11 @@ class ReasoningGym(Verifier):
         if isinstance(made, Refused):
             return ungradable(made.reason)
         if len(text) > MAX_CHARS + 4 * max(len(row.answer or "") for row in made):
-            return unanswered(Status.LIMIT, "too long", text[:197] + "...")
+            return unanswered(Status.LIMIT, "too long", quoted(text))
         return self._grade(gold.name, text, made)
 
     def _grade(self, name: Name, text: str, made: Sequence[Row]) -> Verdict:
-        extracted = text if len(text) <= 200 else text[:197] + "..."
+        extracted = quoted(text)
         if name.dataset in SCORED:
             if SCORED[name.dataset].fullmatch(text) is None:
                 return wrong(extracted, "not of the form that is asked for")
