@@ -12,6 +12,8 @@ A gold that the verifier cannot read, or any other failure of grading, is the ve
 from __future__ import annotations
 
 import json
+import math
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -188,8 +190,6 @@ def _result(future: Future[list[Graded]]) -> list[Graded]:
 
 def _prepare(verifier: Spec, where: Path) -> None:
     """Builds the verifier in a process of the pool, and leaves Ctrl-C to the one that commands it."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _BUILT.append(build("verifier", verifier, BuildContext(where)))
 
@@ -255,8 +255,6 @@ _BINS_PER_TENFOLD = 24
 
 
 def _bin(ms: float) -> int:
-    import math
-
     return round(_BINS_PER_TENFOLD * math.log10(max(ms, 0.001)))
 
 

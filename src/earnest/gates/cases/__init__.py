@@ -239,7 +239,7 @@ def item_of(case: Case, problem: Problem, filled: Texts) -> Item | None:
     if used - set(filled) or filled["gold"] in case.unless:
         return None
     text = _PLACEHOLDER.sub(lambda found: filled[found[1]], case.response) * case.times
-    item = item_for(problem, text, truncated=case.truncated)
+    item = _completed(problem, text, truncated=case.truncated)
     if case.expect:
         return None if text == filled["gold"] else item
     return None if _may_be_right(item, filled, made_of_gold=bool(used - _NOT_OF_GOLD)) else item
@@ -249,10 +249,10 @@ def own_item(case: Case) -> Item:
     """A case with a gold of its own, as it stands."""
     assert case.gold is not None, case
     problem = Problem(id=case.id, task="cases", prompt="?", answer=case.gold)
-    return item_for(problem, case.response * case.times, truncated=case.truncated)
+    return _completed(problem, case.response * case.times, truncated=case.truncated)
 
 
-def item_for(problem: Problem, text: str, *, truncated: bool = False) -> Item:
+def _completed(problem: Problem, text: str, *, truncated: bool = False) -> Item:
     """A completion as a prompt format would read it; one without thought marks stands after an empty thought."""
     whole = text if any(mark in text for mark in _MARKS) else f"<think></think>{text}"
     parsed = split_thought(whole, opened=False)
