@@ -1,6 +1,6 @@
 """Our verifiers and other people's graders on the same rows: what each pays wrongly, does not pay, and how long it takes.
 
-    python benchmarks/verifiers.py              one JSON line; needs EARNEST_DATA, and `math` and `interop` for the others
+    python benchmarks/verifiers.py              one JSON line; needs EARNEST_DATA, and the extra `interop` for the others
     python benchmarks/verifiers.py --table      the same as Markdown
 
 Rows:

@@ -1,5 +1,6 @@
-"""Cases: answers that a verifier must, or must not, pay for, whatever its task. No gate: these are tried
-by the verifier gate and by `earnest audit`.
+"""Cases: answers that a verifier must, or must not, pay for, whatever its task. No gate.
+
+They are filled in and tried by `gates/trials.py`, for the verifier gate and for `earnest audit`.
 
 A case is one JSON object on a line of a `.jsonl` file. The files beside this one hold one class of cases each; a user's file has
 the same form and is tried as well (`cases:` of the gate, `--cases` of the command). Its keys:
