@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from earnest.component import BuildContext, build
+from earnest.component import BuildContext, Spec, build
 from earnest.data.rollouts import judge
 from earnest.errors import ConfigError, nearest
 from earnest.prompts.parse import Thought, split_completion
@@ -21,8 +21,6 @@ from earnest.verifiers.base import Verifier
 
 ANSWER_COLUMNS = ("solution", "answer", "gold")
 _NO_COLUMNS = ("trainer_state", "log_extra", "log_metric", "environments", "completion_ids")
-
-Spec: TypeAlias = "str | Mapping[str, Any]"
 
 
 def trl_reward(

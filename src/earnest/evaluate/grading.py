@@ -22,9 +22,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from earnest.component import BuildContext, build
+from earnest.component import BuildContext, Spec, build
 from earnest.data.rollouts import judge
 from earnest.errors import DataError, EarnestError
 from earnest.prompts.parse import Thought, split_completion
@@ -37,8 +37,6 @@ CHUNK = 16
 AHEAD = 4
 """Chunks under way or waiting for their turn, for each process."""
 GOLD_KEYS = ("gold", "answer", "solution")
-
-Spec: TypeAlias = "str | Mapping[str, Any]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.reasoning_gym.checks import OWN, same
-from earnest.verifiers.reasoning_gym.expression import Unreadable
+from earnest.verifiers.reasoning_gym.formulas import Unreadable
 from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
 from earnest.verifiers.units import Refused
