@@ -25,7 +25,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from earnest.sandbox import _run
@@ -271,5 +271,6 @@ __all__ = [
     "call",
     "command",
     "output",
+    "replace",
     "session",
 ]
