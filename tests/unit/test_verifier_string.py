@@ -72,6 +72,9 @@ def test_paid(response: str, gold: str) -> None:
         ("The answer is London. The answer is Paris.", "Paris"),
         ("The answer is in Paris.", "Paris"),
         ("\\boxed{} \\boxed{Paris}", "Paris"),
+        ("\\boxed{Paris}, which might be London or Rome", "Paris"),
+        ("\\boxed{) } > \\text{ or } )}", ")"),
+        ("\\boxed{) } >} \\boxed{)}", ")"),
     ],
 )
 def test_not_paid(response: str, gold: str) -> None:

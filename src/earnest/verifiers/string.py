@@ -29,6 +29,7 @@ _LINE = re.compile(
     r"|\bthe (?:final |correct |right )?answer is\b[ *_]{0,4}:?[ *_]{0,4}",
     re.IGNORECASE | re.MULTILINE,
 )
+_OR = re.compile(r"\bor\b", re.IGNORECASE)
 _BOLD = re.compile(r"(\*\*|__|\*)([^*_]+)\1[.!]?")
 _EMPHASIS = re.compile(r"[ *_]++(?=[.!?]?\Z)")
 _SENTENCE = re.compile(r"(?<!\bst)(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bmt)(?<!\b[a-z])[.!?](?=\s)", re.IGNORECASE)
@@ -75,6 +76,8 @@ class String(Verifier):
             text = text.strip()
             bold = _BOLD.fullmatch(text)
             return bold[2] if bold else text
+        if text[found[-1].start] == "\\" and text.count("{") != text.count("}"):
+            return Uncommitted("a box among braces that do not pair")  # where it ends is a guess
         settled = commitment.settle(text, found, self._core)
         if isinstance(settled, Uncommitted):
             return settled
@@ -86,9 +89,11 @@ class String(Verifier):
         return answer
 
     def _has_rival(self, after: str, answer: str) -> bool:
-        """True if a later line is as short as the answer and says something else."""
+        """True if an "or" follows on its line, or a later line is as short as the answer and says something else."""
         if not after.strip():
             return False
+        if _OR.search(after[:MAX_CHARS].partition("\n")[0]):
+            return True
         size = max(2, len(answer.split()))
         lines = [line for line in after[:MAX_CHARS].splitlines() if line.strip(_QUOTES + "*_.$)]\\,;:!")]
         return any(len(line.split()) <= size and not self._is_same(line, self._core(answer)) for line in lines)
