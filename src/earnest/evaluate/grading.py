@@ -129,12 +129,12 @@ def _prompt(prompt: Any, where: str) -> str | tuple[Message, ...]:
     raise DataError("a prompt must be text or messages", where=where, why=f"key 'prompt' is {prompt!r:.80}")
 
 
-def graded(rows: Iterable[Asked], verifier: Spec, workers: int = 1, base_dir: Path | None = None) -> Generator[Graded]:
+def graded(rows: Iterable[Asked], verifier: Spec, workers: int = 1) -> Generator[Graded]:
     """Verdicts of the rows, in their order, from `workers` processes (1: this one).
 
     What a DataError of `rows` finds unfinished is graded before it is raised.
     """
-    where = base_dir or Path.cwd()
+    where = Path.cwd()
     if workers == 1:
         built: Verifier = build("verifier", verifier, BuildContext(where))
         for row in rows:
