@@ -27,8 +27,8 @@ from typing import Any
 from earnest.component import BuildContext, Spec, build
 from earnest.data.rollouts import judge
 from earnest.errors import DataError, EarnestError
-from earnest.prompts.parse import Thought, split_completion
-from earnest.types import Item, Json, Message, Problem, Status, Verdict
+from earnest.prompts.parse import Thought, as_prompt, split_completion
+from earnest.types import Item, Json, Problem, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 
@@ -104,7 +104,10 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
         raise DataError("an id must be text or a whole number", where=where, why=f"key 'id' is {identity!r:.80}")
     if not isinstance(fields.get("truncated", False), bool):
         raise DataError("'truncated' must be true or false", where=where, why=f"it is {fields['truncated']!r:.80}")
-    prompt = _prompt(fields.get("prompt", ""), where)
+    try:
+        prompt = as_prompt(fields.get("prompt", ""))
+    except TypeError as error:
+        raise DataError("a prompt must be text or messages", where=where, why=f"key 'prompt': {error}") from None
     try:
         parsed = split_completion(fields["response"], fields.get("prompt", ""), thought)
     except TypeError as error:
@@ -119,14 +122,6 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
         meta={key: value for key, value in fields.items() if key not in ours},
     )  # fmt: skip
     return Asked(where, identity, Item(problem=problem, parsed=parsed, truncated=fields.get("truncated", False)))
-
-
-def _prompt(prompt: Any, where: str) -> str | tuple[Message, ...]:
-    if isinstance(prompt, str):
-        return prompt
-    if isinstance(prompt, list) and all(isinstance(m, dict) and isinstance(m.get("content"), str) for m in prompt):
-        return tuple(Message(str(m.get("role", "user")), m["content"]) for m in prompt)
-    raise DataError("a prompt must be text or messages", where=where, why=f"key 'prompt' is {prompt!r:.80}")
 
 
 def graded(rows: Iterable[Asked], verifier: Spec, workers: int = 1) -> Generator[Graded]:
