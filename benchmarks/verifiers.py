@@ -11,11 +11,11 @@ Rows:
 - `math_verify`: the gold/prediction pairs of Math-Verify's own tests that use its defaults.
 - `gsm8k`: labelled solutions that models wrote, every --every-th; the one set that is long enough to speak of speed.
 
-Each grader is a process of its own with one thread, asked in its main thread and with its defaults; a row (of `gsm8k`, BLOCK rows, one
-call for each) goes to each in turn, in an order that rotates, so that a busy machine slows all alike. A process that has
-slept is slow at first, so only the speeds of `gsm8k` are to be compared. Times are of the call alone. A grader that takes longer
-than DEADLINE_S on a row is killed, and that row has no verdict. `ran` counts rows on which a file named in the row appeared.
-lm-eval's minerva_math wants antlr4-python3-runtime 4.11; what cannot be loaded is left out, and said.
+Each grader is a process of its own with one thread, asked in its main thread and with its defaults; a row (of `gsm8k`, BLOCK
+rows, one call for each) goes to each in turn, in an order that rotates, so that a busy machine slows all alike. A process that
+has slept is slow at first, so only the speeds of `gsm8k` are to be compared. Times are of the call alone. A grader that takes
+longer than DEADLINE_S on a row is killed, and that row has no verdict. `ran` counts rows on which a file named in the row
+appeared. lm-eval's minerva_math wants antlr4-python3-runtime 4.11; what cannot be loaded is left out, and said.
 """
 
 from __future__ import annotations
