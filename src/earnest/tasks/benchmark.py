@@ -58,5 +58,5 @@ def _read(task: Benchmark, stamps: tuple[int, ...]) -> tuple[Problem, ...]:
     found = tuple(task.problem(row) for row in task.rows())
     twice = [name for name, count in Counter(p.id for p in found).items() if count > 1]
     if twice:
-        raise DataError(f"the id {twice[0]} is there twice", where=task.path)
+        raise DataError(f"the id {twice[0]} is there twice", where=task.path, remedy="drop one of the two rows")
     return found[: task.limit]

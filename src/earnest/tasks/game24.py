@@ -30,6 +30,7 @@ from earnest.verifiers.units import Refused
 
 TARGET = 24
 TEST = range(901, 1001)
+REMEDY = "`path`: the file 24.csv of https://github.com/princeton-nlp/tree-of-thought-llm"
 
 
 class Game24(Task):
@@ -76,9 +77,9 @@ def _read(path: str, task: str, changed: int) -> tuple[tuple[Split, Problem], ..
         with Path(path).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("no such data file, or no text", where=path, why=str(error)) from None
+        raise DataError("no such data file, or no text", where=path, why=str(error), remedy=REMEDY) from None
     if not rows:
-        raise DataError("the data file has no rows", where=path)
+        raise DataError("the data file has no rows", where=path, remedy=REMEDY)
     return tuple(_problem(row, task, f"{path}:{line}") for line, row in enumerate(rows, start=2))
 
 
@@ -86,7 +87,7 @@ def _problem(row: dict[str, str], task: str, where: str) -> tuple[Split, Problem
     try:
         rank, numbers = int(row["Rank"]), [int(number) for number in row["Puzzles"].split()]
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise DataError("expected columns Rank and Puzzles, of whole numbers", where=where) from None
+        raise DataError("expected columns Rank and Puzzles, of whole numbers", where=where, remedy=REMEDY) from None
     written = " ".join(map(str, numbers))
     prompt = f"Use each of the numbers {written} exactly once, with + - * / and brackets, to make {TARGET}."
     answer = golds.write({"numbers": numbers, "target": TARGET})
