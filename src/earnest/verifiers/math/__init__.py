@@ -44,7 +44,7 @@ from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
 from earnest.verifiers.units import Refused
-from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 _SHORT = 64
 _WHOLE_TEXT = 1000
@@ -110,11 +110,11 @@ def _said(text: str, gold: Gold) -> _Said:
         return _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))
     extracted = settled.text.strip()
     if settled.depth > MAX_NESTING and not gold.is_met_by_text(extracted):
-        return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", quoted(extracted)))
+        return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", clip(extracted)))
     rest = commitment.retraction(text, settled)
     later = {_key(m[0]) for m in NUMBER.finditer(rest)} - {None}
     if later - {_key(extracted)} or NUMBER_WORD.search(rest) or _is_contradicted(text, settled):
-        return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", quoted(extracted)))
+        return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", clip(extracted)))
     if not extracted.startswith("\\") and not text.startswith(("\\", "<"), settled.start):
         extracted = _of_sentence(extracted)
     return _Said(extracted)
@@ -188,7 +188,7 @@ def _key_of_words(text: str) -> Hashable | None:
 
 
 def _graded(said: str, gold: Gold) -> Verdict:
-    shown = quoted(said.strip())
+    shown = clip(said.strip())
     if not said.strip():
         return unanswered(Status.NO_ANSWER, "nothing there")
     if gold.is_met_by_text(said):
@@ -237,3 +237,7 @@ def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
     if wanted is None or given is None or is_undone(node if stated is None else stated.value, whole=False):
         return "not one number"
     return "" if abs(wanted - given) <= gold.tolerance else "another number"
+
+
+def clip(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."
