@@ -88,7 +88,7 @@ def read_rows(lines: Iterable[str], source: str, thought: Thought = "optional") 
 def read_row(line: str, where: str, number: int, thought: Thought = "optional") -> Asked:
     """One row. Raises DataError for what is none."""
     try:
-        fields = json.loads(line)
+        fields = json.loads(line.strip())
     except (ValueError, RecursionError) as error:
         raise DataError("malformed JSON", where=where, why=str(error), remedy="mend or drop it") from None
     if not isinstance(fields, dict):
@@ -98,7 +98,10 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
         raise DataError("a row without a response", where=where, why=f"it has no key 'response'; its keys: {keys:.200}")
     gold_key = next((key for key in GOLD_KEYS if key in fields), None)
     if gold_key is None:
-        raise DataError("a row without a gold answer", where=where, why=f"it has none of {', '.join(GOLD_KEYS)}")
+        raise DataError(
+            "a row without a gold answer", where=where, why=f"it has none of {', '.join(GOLD_KEYS)}",
+            remedy="null says that there is none, for a verifier that reads none, as `steps`",
+        )  # fmt: skip
     identity = fields.get("id", number)
     if not isinstance(identity, str | int):
         raise DataError("an id must be text or a whole number", where=where, why=f"key 'id' is {identity!r:.80}")

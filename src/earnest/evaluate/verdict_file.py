@@ -41,7 +41,7 @@ class Job:
 def verify_file(job: Job) -> Summary:
     """Grade all rows. Raises ConfigError, DataError; Interrupted on Ctrl-C: then every line that was written is whole."""
     _check(job)
-    built = build("verifier", job.verifier, BuildContext(Path.cwd()))
+    built = build("verifier", job.verifier, BuildContext(Path.cwd(), ("--verifier",)))
     summary = Summary(f"{built.label} (version {built.version})")
     with _lines(job.source) as lines:
         rows = read_rows(lines, "stdin" if job.source == STANDARD else job.source, job.thought)
