@@ -103,8 +103,8 @@ def test_a_failure_of_the_grader_is_none_and_is_counted() -> None:
 def test_the_column_of_golds() -> None:
     reward = earnest.trl_reward("number")
     assert reward([Q], ["42"], answer=["42"], trainer_state=None) == [1.0]
-    assert reward([Q], ["42"], solution=["42"], answer=["41"]) == [1.0]
-    with pytest.raises(ConfigError, match=r"no column of gold answers: solution or answer or gold(.|\n)*level"):
+    assert reward([Q], ["42"], solution=["6 times 7 is 42"], answer=["42"]) == [1.0]
+    with pytest.raises(ConfigError, match=r"no column of gold answers: gold or answer or solution(.|\n)*level"):
         reward([Q], ["42"], level=[3], trainer_state=None)
     with pytest.raises(ConfigError, match="did you mean 'answers'"):
         earnest.trl_reward("number", answer_column="answer")([Q], ["42"], answers=["42"])

@@ -19,7 +19,6 @@ from earnest.types import Item, Problem, Status
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 
-ANSWER_COLUMNS = ("solution", "answer", "gold")
 _NO_COLUMNS = ("trainer_state", "log_extra", "log_metric", "environments", "completion_ids")
 
 
@@ -29,7 +28,7 @@ def trl_reward(
     """A verifier as a reward function for TRL. Example: trl_reward("number", answer_column="solution").
 
     verifier: as in a recipe; a file is relative to the working directory. answer_column: of the data set, with the gold answers;
-    by default `solution`, `answer` or `gold`, whichever there is. thought: "prefilled" where the chat template opens the thought,
+    by default `gold`, `answer` or `solution`, whichever there is. thought: "prefilled" where the chat template opens the thought,
     which TRL shows to no reward function: without it a thought that never closed is taken for an answer; "required" where a
     completion without a thought has no answer. name: what TRL's metrics call it. Raises ConfigError.
     """
@@ -77,7 +76,7 @@ class TrlReward:
         return [verdict.score for verdict in verdicts]
 
     def _column(self, columns: Mapping[str, Any]) -> str:
-        wanted = ANSWER_COLUMNS if self._answer_column is None else (self._answer_column,)
+        wanted = golds.KEYS if self._answer_column is None else (self._answer_column,)
         found = next((name for name in wanted if name in columns), None)
         if found is None:
             there = sorted(set(columns) - set(_NO_COLUMNS))

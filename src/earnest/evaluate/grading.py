@@ -36,7 +36,6 @@ CHUNK = 16
 """Rows that go to a process at a time."""
 AHEAD = 4
 """Chunks under way or waiting for their turn, for each process."""
-GOLD_KEYS = ("gold", "answer", "solution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,10 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
     if "response" not in fields:
         keys = ", ".join(fields) or "none"
         raise DataError("a row without a response", where=where, why=f"it has no key 'response'; its keys: {keys:.200}")
-    gold_key = next((key for key in GOLD_KEYS if key in fields), None)
+    gold_key = next((key for key in golds.KEYS if key in fields), None)
     if gold_key is None:
         raise DataError(
-            "a row without a gold answer", where=where, why=f"it has none of {', '.join(GOLD_KEYS)}",
+            "a row without a gold answer", where=where, why=f"it has none of {', '.join(golds.KEYS)}",
             remedy="null says that there is none, for a verifier that reads none, as `steps`",
         )  # fmt: skip
     identity = fields.get("id", number)

@@ -15,6 +15,9 @@ from typing import Any
 from earnest.types import Json
 from earnest.verifiers.units import Refused
 
+KEYS = ("gold", "answer", "solution")
+"""Where a row has its gold, the first that is there: `solution` is a worked one in data sets that have an `answer` too."""
+
 
 def write(gold: Json) -> str:
     """The gold as text, the same for equal golds. Example: {"b": 1, "a": [2]} -> '{"a":[2],"b":1}'."""
