@@ -51,6 +51,9 @@ FOLDERS: dict[str, str] = {
 }
 """Kind of plug-in -> the folder that is its registry."""
 
+Spec: TypeAlias = "str | Mapping[str, Any]"
+"""A plug-in as a recipe names it: "grpo", or {"name": "grpo", "clip_high": 0.28}."""
+
 
 class Component(BaseModel):
     """Base of every plug-in. Subclasses are frozen, refuse unknown fields, and carry no state."""

@@ -152,6 +152,7 @@ def test_a_structured_gold_reaches_the_verifier_as_text(here: Path) -> None:
         ({"response": "42", "gold": ["42"]}, "key 'gold'"),
         ({"response": "42", "gold": "42", "id": 1.5}, "key 'id'"),
         ({"response": "42", "gold": "42", "prompt": 3}, "key 'prompt'"),
+        ({"response": "42", "gold": "42", "prompt": [{"content": 3}]}, "key 'prompt'"),
         ({"response": "42", "gold": "42", "truncated": 1}, "'truncated'"),
     ],
 )

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from earnest.component import BuildContext, build
+from earnest.component import BuildContext, Spec, build
 from earnest.errors import ConfigError, DataError, Interrupted
-from earnest.evaluate.grading import Asked, Spec, Summary, graded, read_rows
+from earnest.evaluate.grading import Asked, Summary, graded, read_rows
 from earnest.prompts.parse import Thought
 from earnest.runlog import disk_full_is_an_error, dump_line
 
