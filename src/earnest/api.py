@@ -177,10 +177,9 @@ def audit(
     """What a verifier pays for: right answers, near misses, attacks; on a task's problems or a few golds of common kinds."""
     from earnest.evaluate.audit import audit as try_out
 
-    tried_on = None if task is None else build("task", task, BuildContext(Path.cwd(), ("task",)))
-    return try_out(
-        build("verifier", verifier, BuildContext(Path.cwd(), ("verifier",))), tried_on, problems, cases, ceiling
-    )
+    tried_on = None if task is None else build("task", task, BuildContext(path=("task",)))
+    graded_by = build("verifier", verifier, BuildContext(path=("verifier",)))
+    return try_out(graded_by, tried_on, problems, cases, ceiling)
 
 
 def check_data(source: Path, *, model: str | None = None, prompt: str = "chat") -> Inspection:
