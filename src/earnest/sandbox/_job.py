@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from earnest.sandbox._run import BEGUN
 from earnest.sandbox.codec import CodecError, decode, encode, framed, unframed
-from earnest.sandbox.limits import Ended, Request, SandboxError
+from earnest.sandbox.limits import Ended, Lost, Request, SandboxError
 
 if TYPE_CHECKING:
     from earnest.sandbox._server import Server
 
+BEGIN_S = 60.0
+"""Seconds that a job may take to have its walls about it. Its own time begins then."""
 END_S = 10.0
 """Seconds that a killed job may take to be gone, before its fork server is replaced."""
 _CHUNK = 1 << 16
@@ -35,7 +38,8 @@ class Job:
         self.server, self.request, self._handle, self._line = server, request, handle, line
         self._into = pipes[0]
         self._outputs = [_Printed(fd) for fd in pipes[1:]]
-        self.restart_clock()
+        self._has_begun = False
+        self.deadline = time.monotonic() + BEGIN_S
         self._ended: tuple[int, float] | None = None
         self._is_over = False  # what still comes is not asked for
         self._received, self._sending = bytearray(), bytearray()
@@ -73,7 +77,7 @@ class Job:
             self._wait()
 
     def end(self) -> Ended:
-        """Kills what still runs and collects. Raises SandboxError "unavailable" where it cannot be got rid of."""
+        """Kills what still runs and collects. Raises Lost where it cannot be got rid of."""
         self._is_over = True
         try:
             if self._ended is None:
@@ -84,7 +88,7 @@ class Job:
                     self._settle(self._poll([(self.server.control.fileno(), select.POLLIN)]))
         except SandboxError as error:
             what = str(error) if error.kind == "unavailable" else f"a killed job has not ended after {END_S:g} s"
-            raise SandboxError("unavailable", what) from None
+            raise Lost(what) from None
         finally:
             self.close()
         code, cpu_s = self._ended
@@ -121,6 +125,8 @@ class Job:
 
     def _poll(self, watched: Sequence[tuple[int, int]]) -> list[int]:
         left = self.deadline - time.monotonic()
+        if left <= 0 and not self._has_begun and not self._is_over:
+            raise Lost(f"a job's walls do not stand after {BEGIN_S:g} s")
         if left <= 0:
             raise SandboxError("deadline", f"not finished after {self.request.limits.wall_s:g} s")
         poll = select.poll()
@@ -135,9 +141,11 @@ class Job:
         try:
             code, cpu_s, _ = decode(self.server.control.recv(_CHUNK))
         except (OSError, CodecError):
-            raise SandboxError("unavailable", "the fork server is gone") from None
+            raise Lost("the fork server is gone") from None
         self._ended = (code, cpu_s)
         self._receive()
+        if not self._has_begun and not self._is_over:
+            raise Lost("a job could not be given its walls")
         for output in self._outputs:
             while self._listen(output):
                 pass
@@ -156,6 +164,10 @@ class Job:
                 self._line.close()
                 return
             self._received += chunk
+            if not self._has_begun:
+                self._has_begun = True
+                del self._received[: len(BEGUN)]
+                self.restart_clock()
         if self._is_over:
             return
         raise SandboxError("output", f"it sent more than {self.request.limits.output_mb} MB")

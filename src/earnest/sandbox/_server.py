@@ -9,41 +9,47 @@ from __future__ import annotations
 import json
 import os
 import queue
+import secrets
 import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import IO, Any
 
 from earnest.sandbox import _view
 from earnest.sandbox._job import END_S, Job
 from earnest.sandbox.codec import CodecError, decode, encode
-from earnest.sandbox.limits import Plan, Request, SandboxError
+from earnest.sandbox.limits import Lost, Plan, Request, SandboxError
 
 START_S = 120.0
 """Seconds that a fork server may take to import what it serves."""
 _BOOT = "import sys;sys.path[:]={path};from earnest.sandbox._zygote import main;main()"
 _CHUNK = 1 << 16
-_UIDS = 1_900_000_000
-"""Where root starts a server, it becomes a user that nobody is: another one for each, so that each has its own count."""
+_UIDS, _UID_BITS = 1_900_000_000, 31
+"""Where root starts a server, it becomes a user that nobody is: another one for each on the machine, drawn by chance, because the
+kernel counts processes by user, and what one job starts must not be counted against another."""
 
 
 class Server:
     """One fork server. One job at a time, from any thread."""
 
-    def __init__(self, plan: Plan, slot: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan, self.jobs, self.owner = plan, 0, os.getpid()
         self.details: dict[str, Any] = {}
-        with tempfile.TemporaryFile() as said:
-            self._start(slot, said)
+        try:
+            with tempfile.TemporaryFile() as said:
+                self._start(said)
+        except OSError as error:
+            raise SandboxError("unavailable", f"no fork server can be started: {error}") from None
 
-    def _start(self, slot: int, said: IO[bytes]) -> None:
+    def _start(self, said: IO[bytes]) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         paths = _view.readable(self.plan.readable)
         boot = [_view.interpreter(), "-s", "-S", "-P", "-B", "-c", _BOOT.format(path=json.dumps(_view.module_path()))]
         is_root = os.geteuid() == 0
-        uid: int | None = _UIDS + os.getpid() % 1_000_000 * 64 + slot % 64 if is_root else None
+        uid: int | None = _UIDS + secrets.randbits(_UID_BITS) if is_root else None
         command = boot
         if self.plan.level == "bwrap":
             program = _view.bwrap()
@@ -67,34 +73,48 @@ class Server:
             said.seek(0)
             text = said.read()[-2000:].decode(errors="replace").strip()
             raise SandboxError("unavailable", f"the fork server did not start: {text or 'it said nothing'}") from None
+        except BaseException:  # whoever asked was interrupted
+            self.close()
+            raise
 
     def run(self, request: Request) -> Job:
-        """Starts a job. Raises SandboxError "unavailable" when this server is of no more use."""
+        """Starts a job. Raises Lost when this server is of no more use, which it is after any exception."""
         self.jobs += 1
+        with ExitStack() as ours, ExitStack() as theirs:
+            try:
+                job = self._started(request, ours, theirs)
+            except OSError as error:
+                raise Lost(f"the fork server is gone, or nothing more can be opened: {error}") from None
+            ours.pop_all()
+        return job
+
+    def _started(self, request: Request, ours: ExitStack, theirs: ExitStack) -> Job:
+        """Both stacks close what this opens; `ours` is the job's from then on."""
         line, line_theirs = socket.socketpair()
-        out, out_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if request.captures else (-1, _nothing())
-        err, err_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if request.captures else (-1, _nothing())
-        in_theirs, into = os.pipe2(os.O_CLOEXEC) if request.stdin is not None else (_nothing(), -1)
-        theirs = (line_theirs.fileno(), in_theirs, out_theirs, err_theirs)
-        for fd in (out_theirs, err_theirs):
-            os.set_blocking(fd, True)
-        try:
-            self.control.settimeout(END_S)
-            socket.send_fds(self.control, [encode(request.asked())], theirs)
-            said, handles, _, _ = socket.recv_fds(self.control, 16, 1)
-            if said != b"forked":
-                raise OSError("no process")
-        except OSError as error:
-            line.close()
-            for fd in (out, err, into):
-                if fd >= 0:
-                    os.close(fd)
-            raise SandboxError("unavailable", f"the fork server is gone: {error}") from None
-        finally:
-            line_theirs.close()
-            for fd in (in_theirs, out_theirs, err_theirs):
-                os.close(fd)
-        return Job(self, request, handles[0], line, (into, out, err))
+        ours.callback(line.close)
+        theirs.callback(line_theirs.close)
+        flags = os.O_CLOEXEC | os.O_NONBLOCK
+        into, given = -1, [line_theirs.fileno()]
+        if request.stdin is None:
+            given.append(_kept(theirs, _nothing()))
+        else:
+            in_theirs, into = os.pipe2(os.O_CLOEXEC)
+            given.append(_kept(theirs, in_theirs))
+            _kept(ours, into)
+        outputs: list[int] = []
+        for _ in ("output", "error"):
+            end, end_theirs = os.pipe2(flags) if request.captures else (-1, _nothing())
+            outputs.append(end if end < 0 else _kept(ours, end))
+            given.append(_kept(theirs, end_theirs))
+            os.set_blocking(end_theirs, True)
+        self.control.settimeout(END_S)
+        socket.send_fds(self.control, [encode(request.asked())], given)
+        said, handles, _, _ = socket.recv_fds(self.control, 16, 1)
+        for handle in handles:
+            _kept(ours, handle)
+        if said != b"forked" or len(handles) != 1:
+            raise OSError("no process")
+        return Job(self, request, handles[0], line, (into, *outputs))
 
     def close(self) -> None:
         """Ends the process and waits for it."""
@@ -144,9 +164,21 @@ def _nothing() -> int:
     return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
+def _kept(stack: ExitStack, fd: int) -> int:
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _forget() -> None:
+    """In the child of a fork: another thread of the parent may have held the lock."""
+    global _LOCK
+    _LOCK = threading.Lock()
+
+
 _spawners: dict[int, _Spawner] = {}
 """By process: after a fork there is no such thread."""
 _LOCK = threading.Lock()
+os.register_at_fork(after_in_child=_forget)
 
 
 def spawned(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:

@@ -20,7 +20,7 @@ import sys
 from typing import Any
 
 from earnest.sandbox import _confine
-from earnest.sandbox._run import run
+from earnest.sandbox._run import begin, run
 from earnest.sandbox.codec import decode, encode
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -63,6 +63,7 @@ def _job(control: socket.socket, asked: dict[str, Any], fds: list[int], start: d
         try:
             control.close()
             _confine.confine(asked, start, fds)
+            begin()
             status = run()
         finally:
             os._exit(status)

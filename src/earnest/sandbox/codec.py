@@ -5,7 +5,8 @@ The types are None, bool, int, float (nan and infinities included), complex, str
 length and a body; a whole number is in hexadecimal (so that none is too long to be written), a float as `float.hex` writes it.
 
 Decoding is safe on any bytes: it raises CodecError or returns a value made of these types, in time about linear in their
-number. Sizes and depth are limited on both sides. Whoever decodes compares; whoever encodes is not believed.
+number. Sizes, depth and the number of values are limited on both sides: whoever decodes pays for each with time and memory, and
+an empty set of 5 bytes is one of 216 there. Whoever decodes compares; whoever encodes is not believed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 MAX_BYTES = 1 << 24
 MAX_DEPTH = 64
+MAX_VALUES = 1 << 20
+"""In one value, with those inside it: a list of a million numbers can cross."""
 MAX_SAME_HASH = 64
 """Keys of one dict or set that may share a hash: builtin hashes can be made to collide, and then every look-up is a search."""
 
@@ -32,6 +35,8 @@ def encode(value: Any) -> bytes:
     """The value as bytes. Raises CodecError for a foreign type, and for what is too deep or too long."""
     parts: list[bytes] = []
     _write(value, parts, 0, [MAX_BYTES])
+    if len(parts) > MAX_VALUES:
+        raise CodecError(f"more than {MAX_VALUES:,} values")
     return b"".join(parts)
 
 
@@ -130,7 +135,7 @@ class _Reader:
     """Reads one value after another from the bytes of a frame."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+        self.data, self.at, self.left = data, 0, MAX_VALUES - 1
 
     def value(self, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -153,6 +158,9 @@ class _Reader:
     def _items(self, tag: bytes, count: int, depth: int) -> Any:
         if count * _HEAD.size > len(self.data) - self.at:
             raise CodecError("cut")
+        self.left -= 2 * count if tag == b"D" else count
+        if self.left < 0:
+            raise CodecError(f"more than {MAX_VALUES:,} values")
         if tag == b"D":
             pairs = [(self.value(depth + 1), self.value(depth + 1)) for _ in range(count)]
             _check_keys([key for key, _ in pairs])

@@ -23,21 +23,22 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from earnest.sandbox import _run
 from earnest.sandbox._job import Job
 from earnest.sandbox._server import Server
 from earnest.sandbox.codec import CodecError
 from earnest.sandbox.levels import Asked, settled
-from earnest.sandbox.limits import Ended, Limits, Plan, Request, SandboxError
+from earnest.sandbox.limits import Ended, Limits, Lost, Plan, Request, SandboxError
 
 RECYCLED_AFTER = 2000
 """Jobs that one fork server runs before another takes its place."""
 _LIMITS = Limits()
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,16 @@ def call(
     The module is one that is installed beside this package, and is trusted; `preload` imports modules once for all jobs.
     """
     plan = Plan(settled(level).level, tuple(preload))
-    with _running(plan, Request(limits=limits)) as job:
-        job.tell({"function": function, "arguments": list(arguments), "talks": False})
-        kind, value = _answer(job.ask())
-        if kind != "value":
-            raise SandboxError(kind, str(value))
-        return value
+
+    def once() -> Any:
+        with _running(plan, Request(limits=limits)) as job:
+            job.tell({"function": function, "arguments": list(arguments), "talks": False})
+            kind, value = _answer(job.ask())
+            if kind != "value":
+                raise SandboxError(kind, str(value))
+            return value
+
+    return again(once)
 
 
 @contextmanager
@@ -120,12 +125,16 @@ def output(
     Raises SandboxError for a limit. Its exit status is in the result, and is no verdict.
     """
     plan = Plan(settled(level).level, tuple(preload))
-    with _running(plan, Request(limits=limits, stdin=stdin, captures=True)) as job:
-        job.tell({"function": function, "arguments": list(arguments), "talks": False})
-        job.wait()
-        ended = job.end()
-    job.check_time(ended)
-    return ended
+
+    def once() -> Ended:
+        with _running(plan, Request(limits=limits, stdin=stdin, captures=True)) as job:
+            job.tell({"function": function, "arguments": list(arguments), "talks": False})
+            job.wait()
+            ended = job.end()
+        job.check_time(ended)
+        return ended
+
+    return again(once)
 
 
 def command(
@@ -145,7 +154,12 @@ def command(
             raise ValueError(f"'{name}' is not below the folder")
     plan = Plan(settled(level).level, (), tuple(map(os.path.abspath, readable)))
     if plan.level != "bwrap":
-        return _command_here(plan, argv, files, limits)
+        return again(lambda: _command_here(plan, argv, files, limits))
+    return again(lambda: _command_inside(plan, argv, files, limits))
+
+
+def _command_inside(plan: Plan, argv: Sequence[str], files: Mapping[str, bytes], limits: Limits) -> Output:
+    """A command in the job's own file system."""
     with _running(plan, Request(limits=limits, captures=True)) as job:
         arguments = [dict(files), list(argv)]
         job.tell({"function": "earnest.sandbox._run:execute", "arguments": arguments, "talks": False})
@@ -154,6 +168,7 @@ def command(
             raise SandboxError(kind, str(value))
         code, left = value
         ended = job.end()
+    job.check_time(replace(ended, code=code))
     return Output(code, ended.stdout, ended.stderr, left)
 
 
@@ -170,6 +185,14 @@ def _command_here(plan: Plan, argv: Sequence[str], files: Mapping[str, bytes], l
         return Output(ended.code, ended.stdout, ended.stderr, _run.collected(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def again(once: Callable[[], _Value]) -> _Value:
+    """What `once` returns; where its job is lost on our side, what it returns the second time."""
+    try:
+        return once()
+    except Lost:
+        return once()
 
 
 def _answer(value: Any) -> tuple[Any, Any]:
@@ -195,7 +218,7 @@ class _Pool:
             slot, server = self._idle.pop() if self._idle else (self._slots.pop(), None)
         kept = False
         try:
-            server, job = self._started(slot, server, request)
+            server, job = self._started(server, request)
             try:
                 yield job
             finally:
@@ -211,19 +234,13 @@ class _Pool:
                     self._slots.append(slot)
                 self._changed.notify()
 
-    def _started(self, slot: int, server: Server | None, request: Request) -> tuple[Server, Job]:
+    def _started(self, server: Server | None, request: Request) -> tuple[Server, Job]:
         """A job on this server, or on another in its place where it is gone."""
         if server is not None:
-            try:
-                return server, server.run(request)
-            except SandboxError:
-                server.close()
-        server = Server(self.plan, slot)
-        try:
-            return server, server.run(request)
-        except SandboxError:
-            server.close()
-            raise
+            with suppress(Lost):
+                return server, _run_on(server, request)
+        server = Server(self.plan)
+        return server, _run_on(server, request)
 
     def close(self) -> None:
         with self._changed:
@@ -231,6 +248,15 @@ class _Pool:
             self._slots += [slot for slot, _ in idle]
         for _, server in idle:
             server.close()
+
+
+def _run_on(server: Server, request: Request) -> Job:
+    """A job on this server, which is closed where there is none."""
+    try:
+        return server.run(request)
+    except BaseException:
+        server.close()
+        raise
 
 
 def _running(plan: Plan, request: Request) -> Any:
@@ -265,9 +291,11 @@ __all__ = [
     "CodecError",
     "Ended",
     "Limits",
+    "Lost",
     "Output",
     "SandboxError",
     "Session",
+    "again",
     "call",
     "command",
     "output",

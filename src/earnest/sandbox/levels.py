@@ -42,7 +42,7 @@ REMEDY = (
 class Found:
     """What a probe found. level None: untrusted code cannot be run here. why: one line for people.
 
-    Example: Found("bwrap", "namespaces by bubblewrap, processes counted", ())
+    Example: Found("bwrap", "namespaces by bubblewrap, system calls filtered", ())
     """
 
     level: Level | None
@@ -112,7 +112,7 @@ def _fault(level: Level) -> str | None:
     if level == "landlock" and _view.exposed():
         return "EARNEST_DATA lies below a folder that jobs must read, and Landlock cannot take a part of one away"
     try:
-        server = Server(Plan(level), 63)
+        server = Server(Plan(level))
     except SandboxError as error:
         return " ".join(str(error).split())
     try:
@@ -158,7 +158,14 @@ def _warn() -> None:
         )
 
 
+def _forget() -> None:
+    """In the child of a fork: another thread of the parent may have held the lock."""
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
 _FOUND: dict[int, Found] = {}
 _HELD: dict[str, str | None] = {}
 _WARNED: list[bool] = []
 _LOCK = threading.RLock()
+os.register_at_fork(after_in_child=_forget)

@@ -23,13 +23,23 @@ class SandboxError(Exception):
         super().__init__(text)
 
 
+class Lost(SandboxError):
+    """A job that was lost on our side, its server with it. Another may do: it is tried once more where nobody has heard it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("unavailable", text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one job may use. Time is counted from its start; waiting for a free processor is not charged."""
+    """What one job may use. Time is counted from when its walls stand; waiting for a free processor is not charged."""
 
     wall_s: float = 10.0
     cpu_s: int | None = None  # processor seconds of each of its processes; None: wall_s, rounded up
     memory_mb: int = 512  # address space of each of its processes, beyond the interpreter's own
+    forks: bool = (
+        True  # may start processes (level bwrap); False: threads alone, and memory_mb is that of the whole job
+    )
     processes: int = 16  # processes and threads besides the first (level bwrap)
     disk_mb: int = 64  # everything below /tmp
     output_mb: int = 16  # standard output and error together, and the values sent back
@@ -67,7 +77,8 @@ class Request:
     def asked(self) -> dict[str, Any]:
         limits = self.limits
         cpu = limits.cpu_s if limits.cpu_s is not None else max(1, -int(-limits.wall_s // 1))
+        profile = self.profile if limits.forks else "threads"
         return {
             "cpu_s": cpu, "memory_mb": limits.memory_mb, "processes": limits.processes, "disk_mb": limits.disk_mb,
-            "file_mb": limits.disk_mb, "inodes": 4096, "open_files": 64, "folder": self.folder, "profile": self.profile,
+            "file_mb": limits.disk_mb, "inodes": 4096, "open_files": 64, "folder": self.folder, "profile": profile,
         }  # fmt: skip

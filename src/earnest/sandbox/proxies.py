@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import os
 import random
 import sys
+import threading
 from typing import Any
 
 from earnest.sandbox import programs
 from earnest.sandbox._run import Line
+from earnest.sandbox.codec import CodecError
 from earnest.sandbox.programs import Place, plain, told
 
 _RAISABLE = (
@@ -24,6 +27,10 @@ _RAISABLE = (
     ZeroDivisionError,
 )  # fmt: skip
 """Exceptions that a test may wait for. Not StopIteration, which would end the test's own loops early."""
+
+
+_LOCK = threading.Lock()
+"""For a test with threads: each gets its own answer."""
 
 
 class Remote:
@@ -65,9 +72,19 @@ def _taken(value: Any, way: list[Any], places: list[Place]) -> Any:
 
 
 def _asked(line: Line, request: tuple[Any, ...]) -> Any:
-    """What the program answers, relayed by whoever runs both."""
-    line.tell(("ask", request))
-    kind, *rest = line.ask()
+    """What the program answers, relayed by whoever runs both.
+
+    Where a question or its answer is broken off (no memory, too deep, a test's own alarm), this process ends: what came next on
+    the line would be taken for something else, and it is the program that has written it.
+    """
+    with _LOCK:
+        try:
+            line.tell(("ask", request))
+            kind, *rest = line.ask()
+        except CodecError:  # nothing was sent
+            raise
+        except BaseException:
+            os._exit(1)
     if kind == "value":
         return rest[0]
     if kind == "object":

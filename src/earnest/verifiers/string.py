@@ -18,7 +18,7 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 MAX_CHARS = 4096
 
@@ -68,7 +68,7 @@ class String(Verifier):
         if not candidate:
             return unanswered(Status.NO_ANSWER, "nothing there")
         if len(candidate) > MAX_CHARS + 4 * len(gold):
-            return unanswered(Status.LIMIT, "too long", candidate[:197] + "...")
+            return unanswered(Status.LIMIT, "too long", quoted(candidate))
         return right(candidate) if self._is_same(candidate, gold) else wrong(candidate, "another text")
 
     def _committed(self, text: str) -> str | Uncommitted:

@@ -8,7 +8,8 @@ beyond the gold's limits are `limit`; tests that cannot be run, and a sandbox th
 Processor time is what `time_limit_s` limits: for all the tests of a program, in `stdio` for each run; twice as long on the wall
 clock, so that a busy machine does not decide. Values are compared by their exact types (`compare.py`). What a program prints is
 looked at in `stdio` alone, where its exit status must be 0 as well. Arguments are copies: a test that looks at what a function
-did to its argument sees nothing. A program may import whatever is installed.
+did to its argument sees nothing. A program may import whatever is
+installed, and start threads, but no process.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from earnest.sandbox.codec import CodecError, encode
 from earnest.verifiers import golds
 from earnest.verifiers.units import Refused
 
@@ -124,6 +125,10 @@ def _fault_of_example(test: Any) -> str | None:
         or not isinstance(test.get("kwargs", {}), dict)
     ):
         return "`args` must be a list, `kwargs` an object"
+    try:
+        encode((test.get("args", []), test.get("kwargs", {})))
+    except CodecError as error:
+        return f"arguments that cannot be given to a program: {error}"
     if ("expected" in test) == ("expected_expr" in test):
         return "one of `expected` and `expected_expr`"
     if "expected_expr" in test and not _compiles(test["expected_expr"], "eval"):
@@ -137,7 +142,18 @@ def _fault_of_source(test: Any) -> str | None:
 
 def _fault_of_exchange(test: Any) -> str | None:
     whole = isinstance(test, dict) and isinstance(test.get("stdin"), str) and isinstance(test.get("stdout"), str)
-    return None if whole else "`stdin` and `stdout` must be texts"
+    return (
+        None if whole and _is_text(test["stdin"]) and _is_text(test["stdout"]) else "`stdin` and `stdout` must be texts"
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8. JSON can hold halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _CHECKS = {"functional": _fault_of_example, "assert": _fault_of_source, "stdio": _fault_of_exchange}

@@ -1,8 +1,11 @@
 """Sums, products, powers, functions: the tight levels of the grammar. A helper of `math`, no verifier; `parse` has the rest.
 
-sum     = [sign] term {sign term}                sign: + - pm mp term    = factor {[* | /] factor}                no
-sign between: a product, never before a plain number factor  = sign factor | atom {! | % | ° | '} [^ factor] atom    =
-number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
+    sum     = [sign] term {sign term}                sign: + - pm mp
+    term    = factor {[* | /] factor}                no sign between: a product, never before a plain number
+    factor  = sign factor | atom {! | % | ° | '} [^ factor]
+    atom    = number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
+
+What stands in [] may be missing, what stands in {} comes any number of times.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from earnest.verifiers.math.nodes import MAX_NESTING, Based, Listing, Node, Num,
 from earnest.verifiers.math.scan import Token
 
 ONE = Num(Fraction(1))
-HALF = Num(Fraction(1, 2))
 _CALLED = frozenset("fghFGHW")
 """Letters that a bracket after them makes a function, as in f(x); after another letter it is a factor."""
 _STARTS = frozenset(["num", "based", "letter", "name", "cmd", "open"])

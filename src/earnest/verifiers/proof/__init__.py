@@ -59,7 +59,7 @@ class Proof(Verifier):
     """Folder of the Metamath databases that golds name. Default: `verify/metamath` beside $EARNEST_DATA, if it is there."""
 
     seconds: float = Field(20.0, gt=0)
-    """Seconds that Coq may take for each of its steps."""
+    """Seconds of processor time that Coq may take for each of its steps; five times as long on the wall clock."""
 
     def files(self) -> tuple[Path, ...]:
         return tuple(sorted(Path(self.databases).glob("*.mm"))) if self.databases else ()

@@ -18,6 +18,7 @@ not allowed. Lean would have the same shape (`theorem final : spec := cand`, the
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 MAX_CHARS = 20_000
 MEMORY_MB = 2048
+WALL_FACTOR = 5
+"""Seconds on the wall clock for each of processor time: how busy the machine is must not decide."""
 PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 """Where the sandbox looks for programs."""
 REMEDY = "Coq is not there: install it (Debian: apt-get install coq)"
@@ -195,7 +198,8 @@ _UNSAFE = ("relying on type-in-type", "relying on unsafe (co)fixpoints", "whose 
 def _run(argv: Sequence[str], files: Mapping[str, bytes], seconds: float) -> Output:
     """One program on these files alone, in a job of its own."""
     readable = (_CONFIGURATION,) if Path(_CONFIGURATION).exists() else ()
-    return command(argv, files, Limits(wall_s=seconds, memory_mb=MEMORY_MB), readable=readable)
+    limits = Limits(wall_s=WALL_FACTOR * seconds, cpu_s=math.ceil(seconds), memory_mb=MEMORY_MB, processes=4)
+    return command(argv, files, limits, readable=readable)
 
 
 def _said(output: Output) -> str:

@@ -15,6 +15,7 @@ The answer stands in `<answer>…</answer>`; several must agree. Needs the extra
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,13 +29,15 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.reasoning_gym.checks import OWN, same
-from earnest.verifiers.reasoning_gym.expression import Unreadable
+from earnest.verifiers.reasoning_gym.formulas import Unreadable
 from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
 from earnest.verifiers.units import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 MAX_CHARS = 4096
+WALL_FACTOR = 3
+"""Seconds on the wall clock for each of processor time: how busy the machine is must not decide."""
 SERVE = "earnest.verifiers.reasoning_gym.serve"
 
 
@@ -49,7 +52,7 @@ class ReasoningGym(Verifier):
     version: ClassVar[str] = "1"
 
     timeout_s: float = Field(10.0, gt=0, allow_inf_nan=False)
-    """Seconds that a scorer may take in the sandbox."""
+    """Seconds of processor time that a scorer may take in the sandbox; three times as long on the wall clock."""
 
     def check_gold(self, answer: str) -> str | None:
         gold = _gold(answer)
@@ -73,11 +76,11 @@ class ReasoningGym(Verifier):
         if isinstance(made, Refused):
             return ungradable(made.reason)
         if len(text) > MAX_CHARS + 4 * max(len(row.answer or "") for row in made):
-            return unanswered(Status.LIMIT, "too long", text[:197] + "...")
+            return unanswered(Status.LIMIT, "too long", quoted(text))
         return self._grade(gold.name, text, made)
 
     def _grade(self, name: Name, text: str, made: Sequence[Row]) -> Verdict:
-        extracted = text if len(text) <= 200 else text[:197] + "..."
+        extracted = quoted(text)
         if name.dataset in SCORED:
             if SCORED[name.dataset].fullmatch(text) is None:
                 return wrong(extracted, "not of the form that is asked for")
@@ -92,7 +95,8 @@ class ReasoningGym(Verifier):
     def _scored(self, name: Name, text: str, extracted: str) -> Verdict:
         arguments = [name.dataset, name.settings, name.index, text]
         try:
-            score = call(f"{SERVE}:score", arguments, Limits(wall_s=self.timeout_s), preload=("reasoning_gym", SERVE))
+            limits = Limits(wall_s=WALL_FACTOR * self.timeout_s, cpu_s=math.ceil(self.timeout_s), forks=False)
+            score = call(f"{SERVE}:score", arguments, limits, preload=("reasoning_gym", SERVE))
         except MissingDependency as error:
             return ungradable(str(error))
         except (SandboxError, CodecError) as error:
