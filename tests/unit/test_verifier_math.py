@@ -52,6 +52,8 @@ PAID = {
         ("12.5 percent", "0.125"),
     ],
     "marks": [
+        ("\\boxed{2\\sqrt3} \\approx 3.46", "2\\sqrt3"),
+        ("$\\boxed{\\frac14} = 0.25$.", "1/4"),
         ("<answer>The answer is 42</answer>", "42"),
         ("that is 6*7, or \\boxed{42}", "42"),
         ("that is 0.5, or \\boxed{\\frac12}", "1/2"),
@@ -400,6 +402,7 @@ REFUSED = {
         ("\\sin x", "\\cos x"),
     ],
     "parsing": [
+        ("2:03", "2:3"),
         ("2^3^2", "64"),
         ("4\\sqrt(2)", "4"),
         ("7\\sqrt{2}", "7"),
@@ -466,6 +469,9 @@ REFUSED = {
         ("120\\text{ mm}", "12\\text{ cm}"),
     ],
     "marks": [
+        ("\\boxed{2\\sqrt3} \\approx 3.56", "2\\sqrt3"),
+        ("\\boxed{42} = 41", "42"),
+        ("\\boxed{42} = 42 + 1", "42"),
         ("<answer>It is 41 and the sum is 42</answer>", "42"),
         ("<answer>The answer is 42 or 43</answer>", "42"),
         ("Case 1: \\boxed{41}\nCase 2: \\boxed{42}", "42"),

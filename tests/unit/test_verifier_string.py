@@ -39,6 +39,8 @@ from grading import grade
         ("The correct answer is St. Louis.", "St. Louis"),
         ("I do not know Lyon, so the answer is Paris.", "Paris"),
         ("New\nYork", "New  York"),
+        ("_New York_", "New York"),
+        ("answer is Paris", "Paris"),
         ("Pa\u200bris", "Paris"),
         ("O\u2019Brien", "O'Brien"),
     ],
@@ -51,6 +53,8 @@ def test_paid(response: str, gold: str) -> None:
     ("response", "gold"),
     [
         ("It is Paris", "Paris"),
+        ("Either London or \\boxed{Paris}", "Paris"),
+        ("London or <answer>Paris</answer>", "Paris"),
         ("Paris, London", "Paris"),
         ("Parisian", "Paris"),
         ("no", "know"),

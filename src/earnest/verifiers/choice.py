@@ -95,6 +95,9 @@ def _read(statement: str, gold: Options) -> str | Uncommitted:
     text = options.plain(statement)
     because = _BECAUSE.search(text)
     head = text[: because.start()] if because else text
+    alone = gold.exact(head) if because else None  # "2, because …": a number as a label is none within a sentence
+    if alone is not None and not gold.named(head):
+        return alone or SEVERAL
     names = gold.named(head)
     kept = [name for name in names if not _is_ruled_out(head, name)]
     labels = {name.label for name in kept}
@@ -119,6 +122,9 @@ def _last_line(text: str, gold: Options) -> str | Uncommitted:
     concluded = _SENTENCES.split(last)[-1]
     last = _LEAD_IN.sub("", concluded if _CONCLUDES.match(concluded) else last, count=1)
     label = gold.exact(last)
+    if label is None:
+        contrast = _CONTRAST.fullmatch(last)
+        label = gold.exact(contrast[1]) if contrast and gold.exact(contrast[2]) is not None else None
     if label is None:
         plain = options.plain(last)
         if not any(name.by_label and not _is_ruled_out(plain, name) for name in gold.named(plain)):
@@ -209,6 +215,7 @@ _LEAD_IN = re.compile(
     r"(?: (?:must|should|would) be| is|['’]s)?:? )?",
     re.IGNORECASE,
 )
+_CONTRAST = re.compile(r"([^,;]{1,400}?),? (?:not|rather than|instead of) ([^,;]{1,400})", re.IGNORECASE)
 _NOT = (
     r"(?:\b(?:not|never|cannot|without|unlike|except|excluding|nor|neither|wrong|incorrect|false|doubt"
     r"|(?:rather|other|better|more) than|instead of|as opposed to|rul(?:e|es|ed|ing) out|eliminat(?:e|es|ed|ing))\b|n['’]t\b)"

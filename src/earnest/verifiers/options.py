@@ -207,11 +207,12 @@ _IS_LABEL_I = re.compile(
 
 
 def _separates(label: str, gap: str) -> bool:
-    """True if what stands after an unbracketed label sets it off: `B.London`, `B London`, but neither `1.5` nor `b London`."""
+    """True if what stands after an unbracketed label sets it off: `B.London`, `B London`, `b) London`, but neither
+    `1.5` nor `b London`."""
     return (
         gap != ""
         and (not label.isdigit() or (gap != "." and gap.strip() != ""))
-        and (label.isupper() or label.isdigit())
+        and (label.isupper() or label.isdigit() or gap.strip() != "")
     )
 
 

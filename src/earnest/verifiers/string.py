@@ -29,11 +29,12 @@ _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\
 _LINE = re.compile(
     r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}"
     r"|^ {0,3}####[ \t]++(?!#)"
-    r"|\bthe (?:final |correct |right )?answer is\b[ *_]{0,4}:?[ *_]{0,4}",
+    r"|(?:\bthe |^)(?:final |correct |right )?answer is\b[ *_]{0,4}:?[ *_]{0,4}",
     re.IGNORECASE | re.MULTILINE,
 )
+_AFTER_OR = re.compile(r"\bor[ \t$*(]*\Z", re.IGNORECASE)
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
-_BOLD = re.compile(r"(\*\*|__|\*)([^*_]+)\1[.!]?")
+_BOLD = re.compile(r"(\*\*|__|[*_])([^*_]+)\1[.!]?")
 _EMPHASIS = re.compile(r"[ *_]++(?=[.!?]?\Z)")
 _SENTENCE = re.compile(r"(?<!\bst)(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bmt)(?<!\b[a-z])[.!?](?=\s)", re.IGNORECASE)
 
@@ -84,6 +85,8 @@ class String(Verifier):
         settled = commitment.settle(text, found, self._core)
         if isinstance(settled, Uncommitted):
             return settled
+        if _AFTER_OR.search(text, max(0, settled.start - 20), settled.start):
+            return Uncommitted("one of two answers")
         answer = _TEXT_MACRO.sub(r"\1", settled.text).strip()
         if commitment.retraction(text, settled).strip(_QUOTES + ".,;:!?") or self._has_rival(
             text[settled.end :], answer

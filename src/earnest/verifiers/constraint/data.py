@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -156,6 +157,13 @@ def _float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
         raise ValueError("a number too large")
+    if value.is_integer():
+        try:
+            exact = Decimal(digits)
+        except InvalidOperation:
+            raise ValueError("an exponent too large") from None
+        if exact != exact.to_integral_value():
+            raise ValueError("a fraction that would be read as a whole number")
     return value
 
 

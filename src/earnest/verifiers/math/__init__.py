@@ -38,7 +38,7 @@ from earnest.verifiers.math.compare import difference
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
 from earnest.verifiers.math.gold import Gold, read_gold
-from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped, unit_after
+from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped, unit_after, with_equal
 from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Quantity, Sym, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
@@ -105,6 +105,7 @@ def _said(text: str, gold: Gold) -> _Said:
     several = _side_by_side(text, found, gold)
     if several:
         return _Said(several)
+    found[-1] = with_equal(text, found[-1])
     settled = commitment.settle(text, found, key)
     if isinstance(settled, Uncommitted):
         return _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))

@@ -160,8 +160,10 @@ def _ratio(gold: Ratio, answer: Ratio, budget: Budget) -> str:
     if len(gold.terms) != len(answer.terms):
         return ANOTHER
     pairs = list(zip(gold.terms, answer.terms, strict=True))
-    if not _all(pairs, budget) or _is_time(gold) or _is_time(answer):
-        return _all(pairs, budget)
+    if not _all(pairs, budget):
+        return "" if _is_time(gold) == _is_time(answer) else ANOTHER  # 2:03 is no 2:3
+    if _is_time(gold) or _is_time(answer):
+        return ANOTHER
     crossed = [
         (Op("*", (a, d)), Op("*", (b, c))) for (a, b), (c, d) in pairwise(zip(gold.terms, answer.terms, strict=True))
     ]

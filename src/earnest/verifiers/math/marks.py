@@ -44,6 +44,10 @@ _UNIT = re.compile(
     r"[ $~]{0,4}(?:\\[,;: ])?[ ]?(?:\\(?:text|mathrm|mbox) ?\{[ ~]?([A-Za-z/]{1,14}) ?\}|([A-Za-z/]{2,14})(?![\w/]))"
     r"(?: ?\^ ?\{?([23])\}?)?"
 )
+_EQUAL = re.compile(
+    r"[ $]{0,4}(=|≈|\\approx(?![A-Za-z]))[ $]{0,4}(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)"
+    r"(?![0-9]|\.[0-9])(?![ $]{0,4}[-+*/^=\\({A-Za-z%≈])"
+)
 _NO_UNITS = ("in", "un", "day", "people", "person")
 """Words that follow an answer more often than they are its unit."""
 _CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[()\[\],;: ]|\band\b|[\s$,;.*]++")
@@ -86,6 +90,12 @@ def joined(text: str, boxes: Sequence[Candidate]) -> str:
 
 def _connects(gap: str) -> bool:
     return len(gap) <= 80 and not _NAME.sub("", _CONNECTING.sub("", gap)).strip()
+
+
+def with_equal(text: str, box: Candidate) -> Candidate:
+    """The box with `= 0.25` or `\\approx 3.46` that stands right after it, so that the equation is checked as one."""
+    found = _EQUAL.match(text, box.end) if text.startswith("\\", box.start) else None
+    return box if found is None else Candidate(f"{box.text} {found[1]} {found[2]}", box.start, found.end(), box.depth)
 
 
 def unit_after(text: str, end: int) -> str:
