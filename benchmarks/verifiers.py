@@ -1,6 +1,6 @@
 """Our verifiers and other people's graders on the same rows: what each pays wrongly, does not pay, and how long it takes.
 
-    python benchmarks/verifiers.py              one JSON line; needs EARNEST_DATA, and `math` and `interop` for the others
+    python benchmarks/verifiers.py              one JSON line; needs EARNEST_DATA, and the extra `interop` for the others
     python benchmarks/verifiers.py --table      the same as Markdown
 
 Rows:
@@ -11,10 +11,11 @@ Rows:
 - `math_verify`: the gold/prediction pairs of Math-Verify's own tests that use its defaults.
 - `gsm8k`: labelled solutions that models wrote, every --every-th; the one set that is long enough to speak of speed.
 
-Each grader is a process of its own with one thread, asked in its main thread and with its defaults; a row goes to each in
-turn, in an order that rotates, so that a busy machine slows all alike. Times are of the call alone. A grader that takes longer
-than DEADLINE_S on a row is killed, and that row has no verdict. `ran` counts rows on which a file named in the row appeared.
-lm-eval's minerva_math wants antlr4-python3-runtime 4.11; what cannot be loaded is left out, and said.
+Each grader is a process of its own with one thread, asked in its main thread and with its defaults; a row (of `gsm8k`, BLOCK
+rows, one call for each) goes to each in turn, in an order that rotates, so that a busy machine slows all alike. A process that
+has slept is slow at first, so only the speeds of `gsm8k` are to be compared. Times are of the call alone. A grader that takes
+longer than DEADLINE_S on a row is killed, and that row has no verdict. `ran` counts rows on which a file named in the row
+appeared. lm-eval's minerva_math wants antlr4-python3-runtime 4.11; what cannot be loaded is left out, and said.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from typing import Any
 DEADLINE_S = 20.0
 START_S = 180.0
 SLOW_MS = 1000.0
+BLOCK = 64
 MEMORY = 6 << 30
 QUESTION = "What is 6 \\times 7?"
 
@@ -219,48 +221,48 @@ class Side:
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, row: Row) -> dict[str, Any]:
-        if self.process is None:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, "--serve", self.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-            )
-            said = self._line(START_S)
-            if said != b"ready\n":
-                raise LeftOut(f"{self.name} is left out: {(said or b'it did not start').decode().strip()[:200]}")
-        assert self.process.stdin is not None
-        line = json.dumps({name: getattr(row, name) for name in Row.__slots__}) + "\n"
+    def ask(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """One answer for each row; where a block of them gives none in time, they are asked one by one."""
+        self._start()
+        assert self.process is not None and self.process.stdin is not None
+        lines = [json.dumps({name: getattr(row, name) for name in Row.__slots__}) + "\n" for row in rows]
         begun = time.perf_counter()
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(line.encode())
-        found = self._line(DEADLINE_S)
+            self.process.stdin.write("".join(lines).encode())
+        found = self._lines(len(rows), DEADLINE_S)
         ms = 1000 * (time.perf_counter() - begun)
-        if found is None:
-            self.close()
-            return {
-                "paid": None,
-                "ms": ms,
-                "crash": "" if ms >= 1000 * DEADLINE_S else "its process died",
-                "hung": True,
-            }
-        return {**json.loads(found), "hung": False}
+        if found is not None:
+            return [{**json.loads(line), "hung": False} for line in found]
+        self.close()
+        if len(rows) > 1:
+            return [answer for row in rows for answer in self.ask([row])]
+        return [{"paid": None, "ms": ms, "crash": "" if ms >= 1000 * DEADLINE_S else "its process died", "hung": True}]
 
-    def _line(self, limit_s: float) -> bytes | None:
-        """The next line of the process; None if it does not come, or the process has gone."""
+    def _start(self) -> None:
+        if self.process is not None:
+            return
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        said = self._lines(1, START_S)
+        if said != [b"ready"]:
+            why = said[0].decode() if said else "it did not start"
+            raise LeftOut(f"{self.name} is left out: {why.strip()[:200]}")
+
+    def _lines(self, count: int, limit_s: float) -> list[bytes] | None:
+        """The next lines of the process; None if they do not come, or the process has gone."""
         assert self.process is not None and self.process.stdout is not None
         deadline, found = time.monotonic() + limit_s, b""
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            while not found.endswith(b"\n"):
+            while found.count(b"\n") < count:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     return None
                 chunk = os.read(self.process.stdout.fileno(), 65536)
                 if not chunk:
                     return None
                 found += chunk
-        return found
+        return found.splitlines()
 
     def close(self) -> None:
         if self.process is not None:
@@ -359,28 +361,32 @@ def named_files(row: Row) -> list[Path]:
     return [Path(name) for name in _NAMED_FILE.findall(row.response)]
 
 
-def compare(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
+def remove_named(rows: Sequence[Row]) -> None:
+    for row in rows:
+        for file in named_files(row):
+            file.unlink(missing_ok=True)
+
+
+def compare(rows: Sequence[Row], names: Sequence[str], block: int = 1) -> dict[str, Any]:
     sides = [Side(name) for name in names]
     found = {name: Counts() for name in names}
     warm = Row("warm-up", rows[0].domain, rows[0].response if rows[0].domain != "math" else "42", rows[0].gold, True)
     try:
         for side in list(sides):
             try:
-                side.ask(warm)
+                side.ask([warm])
             except LeftOut as error:
                 print(error, file=sys.stderr, flush=True)
                 sides.remove(side)
                 del found[side.name]
-        for place, row in enumerate(rows):
-            turn = place % len(sides)
+        for place, start in enumerate(range(0, len(rows), block)):
+            part, turn = rows[start : start + block], place % len(sides)
             for side in (*sides[turn:], *sides[:turn]):
-                for file in named_files(row):
-                    file.unlink(missing_ok=True)
-                answer = side.ask(row)
-                ran = any(file.exists() for file in named_files(row))
-                found[side.name].add(row, answer, ran)
-            for file in named_files(row):
-                file.unlink(missing_ok=True)
+                remove_named(part)
+                answers = side.ask(part)
+                for row, answer in zip(part, answers, strict=True):
+                    found[side.name].add(row, answer, ran=any(file.exists() for file in named_files(row)))
+            remove_named(part)
     finally:
         for side in sides:
             side.close()
@@ -420,7 +426,7 @@ def main() -> int:
         graders = graders_of(rows)
         if graders and (not options.sets or any(name.startswith(wanted) for wanted in options.sets)):
             print(f"{name}: {len(rows)} rows, {len(graders)} graders", file=sys.stderr, flush=True)
-            found[name] = compare(rows, graders)
+            found[name] = compare(rows, graders, BLOCK if name == "gsm8k" else 1)
     print(table(found) if options.table else json.dumps(found))
     return 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from earnest.component import BuildContext, Component, build, digest, names, parts
+from earnest.component import BuildContext, Component, Spec, build, digest, names, parts
 from earnest.data.trl import trl_reward
 from earnest.errors import ConfigError, EarnestError, GateRefused, Interrupted, RunDirError, TrackerFailed, nearest
 from earnest.evaluate.grid.cells import EvalResult
@@ -122,9 +122,7 @@ def resume(
         folder.close()
 
 
-def track(
-    run_dir: str | Path, *, to: Sequence[str | Mapping[str, Any]] = (), echo: Callable[[str], None] = print
-) -> tuple[str, ...]:
+def track(run_dir: str | Path, *, to: Sequence[Spec] = (), echo: Callable[[str], None] = print) -> tuple[str, ...]:
     """Send what a finished or killed run has measured to trackers that have not got it yet. Returns their names.
 
     to: trackers as in a recipe; one that the run's recipe names too has that recipe's settings, unless given some of
@@ -158,7 +156,7 @@ def _recipe_trackers(folder: RunDir) -> dict[str, Any]:
     return {spec["name"]: spec for spec in (read_json(file).get("track", []) if file.is_file() else [])}
 
 
-def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -> list[Verdict]:
+def verify(verifier: Spec, rows: Sequence[tuple[str, str]]) -> list[Verdict]:
     """Grade (response, gold) pairs. Example: verify("number", [("<think>6*7</think>The answer is 42.", "42")]).
 
     A thought, where there is one, must be closed; only what follows it counts.
@@ -169,9 +167,9 @@ def verify(verifier: str | Mapping[str, Any], rows: Sequence[tuple[str, str]]) -
 
 
 def audit(
-    verifier: str | Mapping[str, Any],
+    verifier: Spec,
     *,
-    task: str | Mapping[str, Any] | None = None,
+    task: Spec | None = None,
     problems: int = 100,
     cases: Path | None = None,
     ceiling: float = 0.0,
@@ -179,7 +177,10 @@ def audit(
     """What a verifier pays for: right answers, near misses, attacks; on a task's problems or a few golds of common kinds."""
     from earnest.evaluate.audit import audit as try_out
 
-    return try_out(build("verifier", verifier), None if task is None else build("task", task), problems, cases, ceiling)
+    tried_on = None if task is None else build("task", task, BuildContext(Path.cwd(), ("task",)))
+    return try_out(
+        build("verifier", verifier, BuildContext(Path.cwd(), ("verifier",))), tried_on, problems, cases, ceiling
+    )
 
 
 def check_data(source: Path, *, model: str | None = None, prompt: str = "chat") -> Inspection:
@@ -215,10 +216,10 @@ def load_run(path: str | Path) -> Run:
 def evaluate(
     model: str,
     *,
-    task: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
+    task: Spec | Sequence[Spec],
     columns: Sequence[str] = ("trained",),
-    prompt: str | Mapping[str, Any] = "chat",
-    verifier: str | Mapping[str, Any] | None = None,
+    prompt: Spec = "chat",
+    verifier: Spec | None = None,
     k: int = 4,
     limit: int = 200,
     max_tokens: int = 256,

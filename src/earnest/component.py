@@ -51,6 +51,9 @@ FOLDERS: dict[str, str] = {
 }
 """Kind of plug-in -> the folder that is its registry."""
 
+Spec: TypeAlias = "str | Mapping[str, Any]"
+"""A plug-in as a recipe names it: "grpo", or {"name": "grpo", "clip_high": 0.28}."""
+
 
 class Component(BaseModel):
     """Base of every plug-in. Subclasses are frozen, refuse unknown fields, and carry no state."""
@@ -211,8 +214,15 @@ def validate(cls: type[M], fields: Mapping[str, Any], context: BuildContext) -> 
         path = (*context.path, *loc)
         if first["type"] == "extra_forbidden":
             known = {info.alias or name for name, info in cls.model_fields.items()}
-            raise KeyedConfigError(f"unknown key '{loc[-1]}'", path, remedy=nearest(str(loc[-1]), known)) from None
-        why = f"got {first['input']!r}" if first["type"] != "missing" else ""
+            remedy = nearest(str(loc[-1]), known) or "there are no settings here"
+            raise KeyedConfigError(f"unknown key '{loc[-1]}'", path, remedy=remedy) from None
+        if first["type"] == "missing":
+            field = cls.model_fields.get(str(loc[-1])) if len(loc) == 1 else None
+            about = (field.description or "") if field else ""
+            raise KeyedConfigError(
+                f"'{loc[-1]}' is missing", path, why=f"it has no default. {about}".rstrip()
+            ) from None
+        why = f"got {first['input']!r}"
         raise KeyedConfigError(first["msg"].removeprefix("Value error, "), path, why=why) from None
 
 
@@ -318,7 +328,7 @@ def _user_object(kind: str, name: str, context: BuildContext) -> tuple[Any, dict
                 f"no such file: {file}",
                 context.path,
                 why=f"{kind} is '{name}'",
-                remedy="the path is relative to the recipe",
+                remedy="the path is relative to the recipe; on the command line, to the folder it is typed in",
             )
         module = _module_from_file(file, context)
     else:

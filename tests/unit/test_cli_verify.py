@@ -152,6 +152,7 @@ def test_a_structured_gold_reaches_the_verifier_as_text(here: Path) -> None:
         ({"response": "42", "gold": ["42"]}, "key 'gold'"),
         ({"response": "42", "gold": "42", "id": 1.5}, "key 'id'"),
         ({"response": "42", "gold": "42", "prompt": 3}, "key 'prompt'"),
+        ({"response": "42", "gold": "42", "prompt": [{"content": 3}]}, "key 'prompt'"),
         ({"response": "42", "gold": "42", "truncated": 1}, "'truncated'"),
     ],
 )
@@ -183,16 +184,21 @@ def test_what_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--verifier", "number", "--in", "in.jsonl", "--workers", "0"], "--workers 0"),
         (["--verifier", "number", "--thought", "perhaps"], "perhaps"),
         (["--verifier", "mine.py:Slo", "--in", "in.jsonl"], "did you mean 'Slow'?"),
+        (
+            ["--verifier", "{name: math, form: number}", "--in", "in.jsonl"],
+            "where: --verifier.form\n  do:    there are no",
+        ),
     ]:
         assert outcome(["verify", *arguments]) == 2, arguments
         assert said in capsys.readouterr().err, arguments
     assert (here / "mine.py").read_text() == OWN and len(Path("in.jsonl").read_text().splitlines()) == 2
 
 
-def test_standard_input_and_output(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+@pytest.mark.parametrize("dashes", [[], ["--in", "-", "--out", "-"]])
+def test_standard_input_and_output(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, dashes: list[str]) -> None:
     text = json.dumps({"response": "42", "gold": "42"}) + "\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    assert outcome(["verify", "--verifier", "number", "--json"]) == 0
+    assert outcome(["verify", "--verifier", "number", "--json", *dashes]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["correct"] is True and "1 of 1 correct" in told.err
 

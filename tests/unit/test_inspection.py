@@ -12,6 +12,7 @@ from earnest.cli.main import outcome
 from earnest.errors import ConfigError
 
 GENEROUS = '''
+import time
 from earnest.types import Status, Verdict
 from earnest.verifiers.base import Verifier
 
@@ -40,7 +41,25 @@ class Silent(Verifier):
         return [Verdict(status=Status.OK, correct=False, score=0.0) for _ in items]
 
 
+class Stuck(Verifier):
+    """Fails, and takes its time to."""
+
+    def judge(self, items):
+        with open("asked.txt", "a") as file:
+            file.write("asked\\n")
+        time.sleep(0.01)
+        raise ValueError("no answer")
+
+
 CALLS = []
+
+
+def whole(completions, answer, **columns):
+    return [float(said == gold) for said, gold in zip(completions, answer)]
+
+
+def asks_for_more(completions, level):
+    return [1.0 for _ in completions]
 '''
 
 
@@ -79,9 +98,44 @@ def test_a_verifier_that_changes_its_mind_does_not_hold(here: Path, capsys: pyte
 
 def test_a_verifier_that_pays_for_nothing_was_not_tried(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(["audit", "mine.py:Silent"]) == 3
-    assert "nothing was tried" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing was tried" in said and "completion  '<think></think>42'" in said and "verdict     ok" in said
     assert outcome(["audit", "mine.py:Silent", "--task", "chain"]) == 3
     assert "0 of 100 paid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"), [("whole", "ok: the function gave 0"), ("asks_for_more", "it asks for 'level'")]
+)
+def test_a_function_that_can_read_no_gold_says_why(
+    here: Path, capsys: pytest.CaptureFixture[str], function: str, reason: str
+) -> None:
+    assert outcome(["audit", f"mine.py:{function}"]) == 3
+    said = capsys.readouterr().out
+    assert "nothing was tried" in said and reason in said and "--task" in said
+
+
+def test_a_verifier_that_hangs_is_asked_once(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = here / "asked.txt"
+    monkeypatch.setattr("earnest.evaluate.audit.STUCK_S", 0.01)
+    assert outcome(["audit", "mine.py:Stuck"]) == 3
+    assert "verdict     error: ValueError: no answer" in capsys.readouterr().out
+    assert len(asked.read_text().splitlines()) == 2  # together with nothing, and alone, because it raised
+    monkeypatch.setattr("earnest.evaluate.audit.STUCK_S", 60.0)
+    assert outcome(["audit", "mine.py:Stuck"]) == 3
+    assert len(asked.read_text().splitlines()) > 20  # a quick failure may be one of the way of writing
+
+
+def test_an_audit_on_a_task_without_right_answers_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("why", "where", "who", "when", "which way", "how many")
+    for split in ("train", "dev", "test"):
+        lines = [json.dumps({"prompt": f"{split}: {word}?", "answer": None}) for word in words]
+        (here / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    task = "{name: jsonl, path: train.jsonl, dev: dev.jsonl, test: test.jsonl}"
+    assert outcome(["audit", "number", "--task", task]) == 3
+    assert "no problem of jsonl has a known right answer" in capsys.readouterr().out
 
 
 def rows(file: Path, count: int, trace: str = "so it is") -> Path:

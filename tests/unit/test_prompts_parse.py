@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from time import process_time
+from typing import Any
 
 import pytest
 
-from earnest.prompts.parse import split_thought
+from earnest.prompts.parse import as_prompt, split_thought
+from earnest.types import Message
 
 A, Z = "<think>", "</think>"
 
@@ -57,3 +59,26 @@ def test_floods_take_linear_time(piece: str) -> None:
     start = process_time()
     split_thought(piece * (4_000_000 // len(piece)), opened=False)
     assert process_time() - start < 1.0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read"),
+    [
+        ("6*7?", "6*7?"),
+        ([{"role": "user", "content": "6*7?"}], (Message("user", "6*7?"),)),
+        (
+            [{"content": [{"type": "text", "text": "6*"}, {"type": "image"}, {"text": "7?"}]}],
+            (Message("user", "6*7?"),),
+        ),
+        ([{"role": "assistant", "content": None, "tool_calls": []}], (Message("assistant", ""),)),
+        ([], ()),
+    ],
+)
+def test_prompts_in_each_of_their_shapes(prompt: Any, read: Any) -> None:
+    assert as_prompt(prompt) == read
+
+
+@pytest.mark.parametrize("prompt", [3, None, {"role": "user", "content": "6*7?"}, ["6*7?"], [{"content": 42}]])
+def test_what_is_no_prompt(prompt: Any) -> None:
+    with pytest.raises(TypeError):
+        as_prompt(prompt)

@@ -90,7 +90,7 @@ def test_defaults_are_the_field_s_and_the_algorithm_file_s_own() -> None:
         (("steps: 5\n", "steps: 5\n    steps: 6\n"), ["'steps' is written twice", "recipe.yaml:9", "line 8"]),
         (("- report", "- sft"), ["two stages have the id 'sft'", "recipe.yaml:10", "id:"]),
         (("task: chain", "taks: chain"), ["unknown key 'taks'", "recipe.yaml:3", "did you mean 'task'"]),
-        (("task: chain\n", ""), ["Field required", "task"]),
+        (("task: chain\n", ""), ["'task' is missing"]),
         (("name: small", "name: a/b"), ["recipe.yaml:1", "name"]),
         (("{stage: sft,", "[stage: sft,"), ["not valid YAML", "recipe.yaml:5"]),
         (("task: chain", "task: {name: jsonl, path: $NO_SUCH_PLACE/x}"), ["NO_SUCH_PLACE", "recipe.yaml:3", "export"]),

@@ -145,7 +145,7 @@ def test_verdicts_keep_their_order(stub: Any) -> None:
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
-        ({}, "Field required"),
+        ({}, "'of' is missing"),
         ({"of": []}, "two verifiers"),
         ({"of": ["number"]}, "two verifiers"),
         ({"of": "number"}, "two verifiers"),

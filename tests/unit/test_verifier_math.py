@@ -24,6 +24,9 @@ PAID = {
         ("12\\,345", "12345"),
         ("12{,}345.5", "12345.5"),
         ("12 345", "12345"),
+        ("12~345", "12345"),
+        ("12\\;345", "12345"),
+        ("12,", "12"),
         ("0.\\overline{6}", "\\frac{2}{3}"),
         ("0.1\\overline{6}", "1/6"),
         ("0.\\bar{3}", "\\frac13"),
@@ -49,6 +52,12 @@ PAID = {
         ("12.5 percent", "0.125"),
     ],
     "marks": [
+        ("<answer>The answer is 42</answer>", "42"),
+        ("that is 6*7, or \\boxed{42}", "42"),
+        ("that is 0.5, or \\boxed{\\frac12}", "1/2"),
+        ("\\boxed{\\frac12} (or 0.5)", "1/2"),
+        ("It is not 41. The answer is \\boxed{42}", "42"),
+        ("\\boxed{41} is what I had before I saw the sign; so \\boxed{42}", "42"),
         ("\\fbox{19}", "19"),
         ("\\boxed{\\boxed{19}}", "19"),
         ("\\boxed{\\color{blue}{19}}", "19"),
@@ -204,6 +213,10 @@ PAID = {
         ("\\begin{pmatrix}x+1\\end{pmatrix}", "\\begin{pmatrix}1+x\\end{pmatrix}"),
     ],
     "units": [
+        ("$\\boxed{5}$ km", "5\\text{ km}"),
+        ("\\boxed{5}\\ \\text{cm}^2", "5\\text{ cm}^2"),
+        ("\\boxed{5} in total", "5\\text{ cm}"),
+        ("\\boxed{5\\text{ cm}} cm", "5\\text{ cm}"),
         ("12\\text{ cm}", "12"),
         ("12", "12\\text{ cm}"),
         ("12 cm", "12\\text{ centimeters}"),
@@ -230,6 +243,8 @@ PAID = {
         ("Tuesday.", "\\text{Tuesday}"),
     ],
     "ratios, times, bases": [
+        ("6 to 4", "3:2"),
+        ("3\\text{ to }2", "3:2"),
         ("5 : 3", "5:3"),
         ("10:6", "5:3"),
         ("9:30", "9:30"),
@@ -247,6 +262,9 @@ PAID = {
 
 REFUSED = {
     "hedges": [
+        ("\\boxed{Bx} \\boxed{B}", "B"),
+        ("40 to 44", "42"),
+        ("12,345,", "345"),
         ("8 = 9", "9"),
         ("9 = 9 = 8", "9"),
         ("x = 8 = 9", "9"),
@@ -382,6 +400,7 @@ REFUSED = {
         ("\\sin x", "\\cos x"),
     ],
     "parsing": [
+        ("2^3^2", "64"),
         ("4\\sqrt(2)", "4"),
         ("7\\sqrt{2}", "7"),
         ("3½", "\\frac{31}{2}"),
@@ -430,6 +449,9 @@ REFUSED = {
         ("isosceles triangle", "isosceles"),
     ],
     "units": [
+        ("$\\boxed{5}$ km", "5\\text{ cm}"),
+        ("\\boxed{5}\\text{ minutes}", "5\\text{ hours}"),
+        ("\\boxed{5} cm^2", "5\\text{ cm}^3"),
         ("12\\text{ km}", "12\\text{ cm}"),
         ("12\\text{ cm}", "12\\text{ cm}^2"),
         ("12^\\circ", "\\$12"),
@@ -444,6 +466,17 @@ REFUSED = {
         ("120\\text{ mm}", "12\\text{ cm}"),
     ],
     "marks": [
+        ("<answer>It is 41 and the sum is 42</answer>", "42"),
+        ("<answer>The answer is 42 or 43</answer>", "42"),
+        ("Case 1: \\boxed{41}\nCase 2: \\boxed{42}", "42"),
+        ("\\boxed{41} if positive, \\boxed{42} if negative", "42"),
+        ("\\boxed{41} xx \\boxed{42}", "42"),
+        ("It is 41 or \\boxed{42}.", "42"),
+        ("$\\boxed{42}$ (or 41)", "42"),
+        ("\\boxed{42}\\text{ is wrong}", "42"),
+        ("It is false that the answer is \\boxed{42}", "42"),
+        ("The answer cannot be \\boxed{42}", "42"),
+        ("Anything except \\boxed{42}", "42"),
         ("\\boxed{9", "9"),
         ("\\boxed{}", "9"),
         ("\\boxed{\\text{answer}}", "9"),

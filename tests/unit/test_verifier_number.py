@@ -63,6 +63,10 @@ PAID = {
         ("First \\boxed{12}. Then we double it and obtain the total: \\boxed{42}", "42"),
         ("\\boxed{42}. So, to repeat: \\boxed{42.0}", "42"),
     ],
+    "an answer with its reason": [
+        ("The answer is 42 because 6 * 7 = 42.", "42"), ("The answer is 42, not 41.", "42"),
+        ("Answer: 42, since 41 is odd", "42"),
+    ],
     "long golds": [
         ("1" * 400, "1" * 400), ("\\boxed{" + "1" * 9000 + "}", "1" * 9000),
     ],
@@ -95,6 +99,8 @@ UNPAID = {
         ("\\boxed{4}\\boxed{2}", "42"), ("\\boxed{42}, maybe 43", "42"),
         ("\\boxed{39} no \\boxed{40} no \\boxed{41} no \\boxed{42}", "42"),
         ("\\boxed{42}. It is wrong, rather \\boxed{43}", "42"),
+        ("The answer is 42 because it is 43 or 42.", "42"), ("The answer is 42, not 42 but 43.", "42"),
+        ("The answer is 42 since that should be 43.", "42"), ("The answer is not 42, not 41.", "42"),
     ],
     "nothing left to work out": [
         ("\\boxed{6 \\times 7}", "42"), ("6*7", "42"), ("20+22", "42"), ("84/2", "42"),

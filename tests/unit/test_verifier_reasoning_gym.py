@@ -23,7 +23,7 @@ from earnest.types import Status, Verdict
 from earnest.verifiers import reasoning_gym as module
 from earnest.verifiers.reasoning_gym import ReasoningGym, question_hash, tagged
 from earnest.verifiers.reasoning_gym.checks import OWN, same
-from earnest.verifiers.reasoning_gym.expression import Unreadable, exact, parse
+from earnest.verifiers.reasoning_gym.formulas import Unreadable, exact, parse
 from earnest.verifiers.reasoning_gym.rows import TESTED, Name, Row, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
 from earnest.verifiers.units import Refused

@@ -38,6 +38,9 @@ from grading import grade
         ("So the answer is No.", "No"),
         ("The correct answer is St. Louis.", "St. Louis"),
         ("I do not know Lyon, so the answer is Paris.", "Paris"),
+        ("New\nYork", "New  York"),
+        ("Pa\u200bris", "Paris"),
+        ("O\u2019Brien", "O'Brien"),
     ],
 )
 def test_paid(response: str, gold: str) -> None:
@@ -72,6 +75,9 @@ def test_paid(response: str, gold: str) -> None:
         ("The answer is London. The answer is Paris.", "Paris"),
         ("The answer is in Paris.", "Paris"),
         ("\\boxed{} \\boxed{Paris}", "Paris"),
+        ("\\boxed{Paris}, which might be London or Rome", "Paris"),
+        ("\\boxed{) } > \\text{ or } )}", ")"),
+        ("\\boxed{) } >} \\boxed{)}", ")"),
     ],
 )
 def test_not_paid(response: str, gold: str) -> None:

@@ -59,7 +59,7 @@ def audit(
 def _text(found: Audit) -> list[str]:
     rows = [f"{found.verifier} (version {found.version}) on {found.task}", ""]
     if found.golds == 0:
-        return [*rows, "nothing was tried: the verifier grades none of the golds as right; name a --task"]
+        return [*rows, *f"nothing was tried: {found.untried}".split("\n")]
     rows.append(f"  {'answers':<14}  shown   paid  failed  {'false passes':>14}  {'false rejects':>14}   ms p99")
     rows += [_class(line) for line in found.classes]
     faults = [line for line in found.lines if line.faults]

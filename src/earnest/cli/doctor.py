@@ -189,6 +189,8 @@ def _text(found: Diagnosis) -> list[str]:
     for extra, packages in found.optional.items():
         missing = [name for name, number in packages.items() if number is None]
         have = ", ".join(f"{name} {number}" for name, number in packages.items() if number)
-        rows.append((extra, f'missing {", ".join(missing)}: pip install "earnest[{extra}]"' if missing else have))
+        rows.append(
+            (f"[{extra}]", f'missing {", ".join(missing)}: pip install "earnest[{extra}]"' if missing else have)
+        )
     text = [f"{name:<10} {value}" for name, value in rows]
     return text + [f"problem    {problem}" for problem in found.problems]

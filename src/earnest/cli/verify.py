@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def verify(
     *,
     verifier: str,
-    source: Annotated[str, Parameter(name="--in")] = "-",
-    out: str = "-",
+    source: Annotated[str, Parameter(name="--in", allow_leading_hyphen=True)] = "-",
+    out: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-",
     workers: int = 1,
     resume: bool = False,
     thought: Literal["optional", "required", "prefilled"] = "optional",

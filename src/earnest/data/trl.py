@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from earnest.component import BuildContext, build
+from earnest.component import BuildContext, Spec, build
 from earnest.data.rollouts import judge
 from earnest.errors import ConfigError, nearest
-from earnest.prompts.parse import Thought, split_completion
-from earnest.types import Item, Message, Problem, Status
+from earnest.prompts.parse import Thought, as_prompt, split_completion
+from earnest.types import Item, Problem, Status
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 
 ANSWER_COLUMNS = ("solution", "answer", "gold")
 _NO_COLUMNS = ("trainer_state", "log_extra", "log_metric", "environments", "completion_ids")
-
-Spec: TypeAlias = "str | Mapping[str, Any]"
 
 
 def trl_reward(
@@ -93,12 +91,6 @@ class TrlReward:
     def _item(self, place: int, prompt: Any, completion: Any, answer: Any, columns: Mapping[str, Any]) -> Item:
         parsed = split_completion(completion, prompt, self._thought)
         problem = Problem(
-            id=str(place), task="trl", prompt=_prompt(prompt), answer=golds.text_of(answer), meta=columns
+            id=str(place), task="trl", prompt=as_prompt(prompt), answer=golds.text_of(answer), meta=columns
         )  # fmt: skip
         return Item(problem=problem, parsed=parsed, truncated=False)
-
-
-def _prompt(prompt: Any) -> str | tuple[Message, ...]:
-    if isinstance(prompt, str):
-        return prompt
-    return tuple(Message(str(message.get("role", "user")), str(message.get("content") or "")) for message in prompt)

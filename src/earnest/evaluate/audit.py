@@ -3,6 +3,7 @@
 The same trials as the verifier gate makes at the start of a run, graded one by one, with what each cost in time, and whether a
 second look at all of them at once gives the same verdicts. Where no task is named, golds of common kinds are tried, those that
 the verifier can read and grades as right, written in the first way (bare, boxed, …; asked as text or as a message) that it reads.
+Where there is none, it is said what the verifier made of the first one: most often a function that fails.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from earnest.data.rollouts import judge
 from earnest.data.select import subset
 from earnest.gates.cases import Case, Example, examples, load, shipped, solved
 from earnest.gates.trials import Trial, is_paid, own_trials, said, tally, trials
+from earnest.sandbox.function import inline
 from earnest.tasks.base import Task
 from earnest.tasks.near_misses import near_misses
-from earnest.types import Json, Message, Problem, Solution, Split, Status, Verdict
+from earnest.types import Item, Json, Message, Problem, Solution, Split, Status, Verdict
 from earnest.verifiers.base import Verifier
 
 ATTACKED = 20
 """Problems of a task on which all cases are tried."""
+STUCK_S = 5.0
+"""A verifier that fails on its first gold for so long hangs, and is asked no further."""
+OWN_GOLDS = "name problems that it is for: --task NAME (`earnest list task`), or --task '{name: jsonl, path: FILE}'"
+OTHER_GOLDS = "name another task, or answers with golds of their own: --cases FILE"
 WAYS = ("{gold}", "\\boxed{{gold}}", "#### {gold}", "<answer>{gold}</answer>", "The answer is {gold}.")
 
 
@@ -105,6 +111,7 @@ class Audit:
     stable: bool  # graded one by one and all at once, the same verdicts
     classes: tuple[Line, ...]
     lines: tuple[Line, ...]
+    untried: str = ""  # why there was no right answer to try
 
     @property
     def false_pass_rate(self) -> float:
@@ -129,7 +136,10 @@ def audit(
 
     cases: a file of further cases. ceiling: the share of wrong answers that may be paid. Raises DataError.
     """
-    chosen = task or _some_golds(verifier)
+    if task is None:
+        chosen, untried = _some_golds(verifier)
+    else:
+        chosen, untried = task, f"no problem of {task.name} has a known right answer; {OTHER_GOLDS}"
     tried: list[Case] = [*shipped(), *(load(cases) if cases is not None else ())]
     shown = trials(verifier, chosen, subset(chosen.problems(chosen.splits[0]), problems), ATTACKED, tried)
     shown += own_trials(verifier, tried)
@@ -138,7 +148,7 @@ def audit(
         begun = time.perf_counter()
         verdicts += judge(verifier, [trial.item])
         times.append(1000 * (time.perf_counter() - begun))
-    again = judge(verifier, [trial.item for trial in shown])
+    again = judge(verifier, [trial.item for trial in shown]) if shown else []
     counted = tally(shown, verdicts)
     graded = list(zip(shown, verdicts, times, strict=True))
     by_class, by_case = dict[str, list[_Graded]](), dict[tuple[str, str], list[_Graded]]()
@@ -154,6 +164,7 @@ def audit(
         stable=list(map(_said_by, verdicts)) == list(map(_said_by, again)),
         classes=tuple(_line(tag, group) for tag, group in by_class.items()),
         lines=tuple(_line(name, group) for (_, name), group in by_case.items()),
+        untried="" if counted.golds else untried,
     )  # fmt: skip
 
 
@@ -185,15 +196,44 @@ def _row(line: Line) -> dict[str, Json]:
     return {**{name: getattr(line, name) for name in Line.__slots__}, "faults": line.faults}
 
 
-def _some_golds(verifier: Verifier) -> SomeGolds:
-    """Those golds that the verifier grades as right, in the first way of writing them in which there are any."""
+def _some_golds(verifier: Verifier) -> tuple[SomeGolds, str]:
+    """Those golds that the verifier grades as right, in the first way of writing them in which there are any; else why not."""
     readable = tuple(example.gold for example in examples() if verifier.check_gold(example.gold) is None)
+    if not readable:
+        return SomeGolds(golds=()), f"the verifier reads none of the golds that are tried without a task; {OWN_GOLDS}"
+    stuck = _stuck(verifier, SomeGolds(golds=readable[:1]))
+    if stuck:
+        return SomeGolds(golds=()), stuck
+    why = ""
     for message in (False, True):
         for way in WAYS:
             golds = SomeGolds(golds=readable, way=way, message=message)
             problems = golds.problems("train")
-            verdicts = judge(verifier, [solved(problem, golds.gold(problem)) for problem in problems])
+            items = [solved(problem, golds.gold(problem)) for problem in problems]
+            verdicts = judge(verifier, items)
             right = tuple(p.answer or "" for p, verdict in zip(problems, verdicts, strict=True) if verdict.correct)
             if right:
-                return SomeGolds(golds=right, way=way, message=message)
-    return SomeGolds(golds=())
+                return SomeGolds(golds=right, way=way, message=message), ""
+            why = why or _first(items[0], verdicts[0])
+    return SomeGolds(golds=()), why
+
+
+def _stuck(verifier: Verifier, golds: SomeGolds) -> str:
+    """What the verifier says of the first gold if it fails on it, and takes its time to; else nothing."""
+    (problem,) = golds.problems("train")
+    item = solved(problem, golds.gold(problem))
+    begun = time.perf_counter()
+    (verdict,) = judge(verifier, [item])
+    hangs = verdict.status is Status.ERROR and time.perf_counter() - begun >= STUCK_S
+    return _first(item, verdict) if hangs else ""
+
+
+def _first(item: Item, verdict: Verdict) -> str:
+    """What became of the first gold, with the completion as a function is given it."""
+    return (
+        "the verifier grades none of the golds as right; of the first it says\n"
+        f"  gold        {(item.problem.answer or '')[:80]!a}\n"
+        f"  completion  {inline(item.parsed)[:80]!a}\n"
+        f"  verdict     {verdict.status}: {verdict.reason}\n"
+        f"if it is not to be mended, {OWN_GOLDS}"
+    )

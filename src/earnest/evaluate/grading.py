@@ -12,6 +12,8 @@ A gold that the verifier cannot read, or any other failure of grading, is the ve
 from __future__ import annotations
 
 import json
+import math
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -20,13 +22,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from earnest.component import BuildContext, build
+from earnest.component import BuildContext, Spec, build
 from earnest.data.rollouts import judge
 from earnest.errors import DataError, EarnestError
-from earnest.prompts.parse import Thought, split_completion
-from earnest.types import Item, Json, Message, Problem, Status, Verdict
+from earnest.prompts.parse import Thought, as_prompt, split_completion
+from earnest.types import Item, Json, Problem, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 
@@ -35,8 +37,6 @@ CHUNK = 16
 AHEAD = 4
 """Chunks under way or waiting for their turn, for each process."""
 GOLD_KEYS = ("gold", "answer", "solution")
-
-Spec: TypeAlias = "str | Mapping[str, Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def read_rows(lines: Iterable[str], source: str, thought: Thought = "optional") 
 def read_row(line: str, where: str, number: int, thought: Thought = "optional") -> Asked:
     """One row. Raises DataError for what is none."""
     try:
-        fields = json.loads(line)
+        fields = json.loads(line.strip())
     except (ValueError, RecursionError) as error:
         raise DataError("malformed JSON", where=where, why=str(error), remedy="mend or drop it") from None
     if not isinstance(fields, dict):
@@ -98,13 +98,19 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
         raise DataError("a row without a response", where=where, why=f"it has no key 'response'; its keys: {keys:.200}")
     gold_key = next((key for key in GOLD_KEYS if key in fields), None)
     if gold_key is None:
-        raise DataError("a row without a gold answer", where=where, why=f"it has none of {', '.join(GOLD_KEYS)}")
+        raise DataError(
+            "a row without a gold answer", where=where, why=f"it has none of {', '.join(GOLD_KEYS)}",
+            remedy="null says that there is none, for a verifier that reads none, as `steps`",
+        )  # fmt: skip
     identity = fields.get("id", number)
     if not isinstance(identity, str | int):
         raise DataError("an id must be text or a whole number", where=where, why=f"key 'id' is {identity!r:.80}")
     if not isinstance(fields.get("truncated", False), bool):
         raise DataError("'truncated' must be true or false", where=where, why=f"it is {fields['truncated']!r:.80}")
-    prompt = _prompt(fields.get("prompt", ""), where)
+    try:
+        prompt = as_prompt(fields.get("prompt", ""))
+    except TypeError as error:
+        raise DataError("a prompt must be text or messages", where=where, why=f"key 'prompt': {error}") from None
     try:
         parsed = split_completion(fields["response"], fields.get("prompt", ""), thought)
     except TypeError as error:
@@ -121,20 +127,12 @@ def read_row(line: str, where: str, number: int, thought: Thought = "optional") 
     return Asked(where, identity, Item(problem=problem, parsed=parsed, truncated=fields.get("truncated", False)))
 
 
-def _prompt(prompt: Any, where: str) -> str | tuple[Message, ...]:
-    if isinstance(prompt, str):
-        return prompt
-    if isinstance(prompt, list) and all(isinstance(m, dict) and isinstance(m.get("content"), str) for m in prompt):
-        return tuple(Message(str(m.get("role", "user")), m["content"]) for m in prompt)
-    raise DataError("a prompt must be text or messages", where=where, why=f"key 'prompt' is {prompt!r:.80}")
-
-
-def graded(rows: Iterable[Asked], verifier: Spec, workers: int = 1, base_dir: Path | None = None) -> Generator[Graded]:
+def graded(rows: Iterable[Asked], verifier: Spec, workers: int = 1) -> Generator[Graded]:
     """Verdicts of the rows, in their order, from `workers` processes (1: this one).
 
     What a DataError of `rows` finds unfinished is graded before it is raised.
     """
-    where = base_dir or Path.cwd()
+    where = Path.cwd()
     if workers == 1:
         built: Verifier = build("verifier", verifier, BuildContext(where))
         for row in rows:
@@ -188,8 +186,6 @@ def _result(future: Future[list[Graded]]) -> list[Graded]:
 
 def _prepare(verifier: Spec, where: Path) -> None:
     """Builds the verifier in a process of the pool, and leaves Ctrl-C to the one that commands it."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _BUILT.append(build("verifier", verifier, BuildContext(where)))
 
@@ -255,8 +251,6 @@ _BINS_PER_TENFOLD = 24
 
 
 def _bin(ms: float) -> int:
-    import math
-
     return round(_BINS_PER_TENFOLD * math.log10(max(ms, 0.001)))
 
 

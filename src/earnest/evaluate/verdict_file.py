@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from earnest.component import BuildContext, build
+from earnest.component import BuildContext, Spec, build
 from earnest.errors import ConfigError, DataError, Interrupted
-from earnest.evaluate.grading import Asked, Spec, Summary, graded, read_rows
+from earnest.evaluate.grading import Asked, Summary, graded, read_rows
 from earnest.prompts.parse import Thought
 from earnest.runlog import disk_full_is_an_error, dump_line
 
@@ -41,7 +41,7 @@ class Job:
 def verify_file(job: Job) -> Summary:
     """Grade all rows. Raises ConfigError, DataError; Interrupted on Ctrl-C: then every line that was written is whole."""
     _check(job)
-    built = build("verifier", job.verifier, BuildContext(Path.cwd()))
+    built = build("verifier", job.verifier, BuildContext(Path.cwd(), ("--verifier",)))
     summary = Summary(f"{built.label} (version {built.version})")
     with _lines(job.source) as lines:
         rows = read_rows(lines, "stdin" if job.source == STANDARD else job.source, job.thought)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, cast
 
-from earnest.types import Parsed
+from earnest.types import Message, Parsed
 
 Thought: TypeAlias = Literal["optional", "required", "prefilled"]
 """What a completion holds: perhaps a thought; a thought, or it has no answer; the rest of one that the prompt opened."""
@@ -76,6 +76,19 @@ def split_completion(completion: object, prompt: object = "", thought: Thought =
         text=f"<think>{reasoning}</think>{content}", thought=reasoning.strip(), answer_text=inner.answer_text,
         well_formed=well_formed,
     )  # fmt: skip
+
+
+def as_prompt(prompt: object) -> str | tuple[Message, ...]:
+    """A prompt as trainers and files hold it: text or messages; of one in parts, the text. Raises TypeError for any other."""
+    if isinstance(prompt, str):
+        return prompt
+    if not isinstance(prompt, Sequence) or not all(isinstance(message, Mapping) for message in prompt):
+        raise TypeError(f"no prompt: a {type(prompt).__name__}, where text or a list of messages is read")
+    messages = cast("Sequence[Mapping[str, Any]]", prompt)
+    for message in messages:
+        if not isinstance(message.get("content"), str | Sequence | None):
+            raise TypeError(f"no message: its content is a {type(message['content']).__name__}")
+    return tuple(Message(str(message.get("role", "user")), _text_of(message.get("content"))) for message in messages)
 
 
 def _demanded(parsed: Parsed, thought: Thought) -> Parsed:

@@ -42,7 +42,7 @@ REMEDY = (
 class Found:
     """What a probe found. level None: untrusted code cannot be run here. why: one line for people.
 
-    Example: Found("bwrap", "namespaces by bubblewrap, processes counted", ())
+    Example: Found("bwrap", "namespaces by bubblewrap, system calls filtered", ())
     """
 
     level: Level | None

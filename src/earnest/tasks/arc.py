@@ -16,7 +16,7 @@ from pydantic import Field
 
 from earnest.component import DataPath
 from earnest.errors import DataError
-from earnest.tasks.jsonl import with_id
+from earnest.tasks.base import with_id
 from earnest.tasks.multiple_choice import LETTERS, MultipleChoice, answer, asked
 from earnest.tasks.rows import Row, read
 from earnest.types import Problem

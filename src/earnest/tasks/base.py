@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
-from earnest.component import Component
+from earnest.component import Component, digest
 from earnest.types import Problem, Solution, Split
 
 
@@ -49,3 +50,8 @@ class Task(Component):
     def notices(self) -> Sequence[str]:
         """What reading the source dropped, changed or doubted, in sentences for the run's log. Empty for a generator."""
         return ()
+
+
+def with_id(problem: Problem) -> Problem:
+    """The problem with its id: the hash of its question, whatever its row."""
+    return replace(problem, id=f"{problem.task}/{digest(problem.question)[:12]}")

@@ -37,6 +37,7 @@ Worded: TypeAlias = Literal[
     "boolean_expressions", "causal_judgement", "dyck_languages", "formal_fallacies", "navigate", "sports_understanding",
     "web_of_lies", "word_sorting",
 ]  # fmt: skip
+REMEDY = "`path`: the folder bbh/ of https://github.com/suzgunmirac/BIG-Bench-Hard"
 _OPTION = re.compile(r"^\(([A-Z])\) ?(.*)$", re.MULTILINE)
 
 
@@ -89,10 +90,12 @@ class Bbh(MultipleChoice):
         try:
             content: Any = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError("no file of a set, or one that cannot be read", where=str(file), why=str(error)) from None
+            raise DataError(
+                "no file of a set, or one that cannot be read", where=str(file), why=str(error), remedy=REMEDY
+            ) from None
         examples = content.get("examples") if isinstance(content, dict) else None
         if not isinstance(examples, list) or not all(map(_is_example, examples)):
-            raise DataError("expected `examples`, each with `input` and `target`", where=str(file))
+            raise DataError("expected `examples`, each with `input` and `target`", where=str(file), remedy=REMEDY)
         return [Row(f"{file} example {n}", {**example, "number": n}) for n, example in enumerate(examples)]
 
     def _has_its_target(self, row: Row) -> bool:

@@ -16,7 +16,7 @@ from pydantic import Field
 from earnest.component import DataPath
 from earnest.errors import DataError
 from earnest.tasks.base import Task
-from earnest.tasks.rows import Row, read
+from earnest.tasks.rows import Row, read, stamp
 from earnest.types import Problem, Split
 
 
@@ -49,8 +49,7 @@ class Benchmark(Task):
                 f"{self.name} has no {split} split", where=self.path, why="it is a benchmark: all of it is for testing",
                 remedy="train on another task, and evaluate on this one",
             )  # fmt: skip
-        stamps = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in self.files())
-        return _read(self, stamps)  # pyright: ignore[reportArgumentType]: frozen, so it has a hash
+        return _read(self, tuple(map(stamp, self.files())))  # pyright: ignore[reportArgumentType]: frozen, so it has a hash
 
 
 @lru_cache(maxsize=32)
@@ -59,5 +58,5 @@ def _read(task: Benchmark, stamps: tuple[int, ...]) -> tuple[Problem, ...]:
     found = tuple(task.problem(row) for row in task.rows())
     twice = [name for name, count in Counter(p.id for p in found).items() if count > 1]
     if twice:
-        raise DataError(f"the id {twice[0]} is there twice", where=task.path)
+        raise DataError(f"the id {twice[0]} is there twice", where=task.path, remedy="drop one of the two rows")
     return found[: task.limit]

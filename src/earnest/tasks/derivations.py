@@ -104,22 +104,17 @@ def text(formula: Formula) -> str:
     return f"( {text(formula[1])} {IMPLIES} {text(formula[2])} )"
 
 
-def derive(tree: Tree, syntax: Syntax, goal: Formula | None = None) -> Derived | None:
-    """What the tree proves; None if its rules do not fit together, or need more variables than there are.
-
-    goal: a statement that it must prove as it stands, its variables fixed.
-    """
+def derive(tree: Tree, syntax: Syntax) -> Derived | None:
+    """What the tree proves; None if its rules do not fit together, or need more variables than there are."""
     unifier = _Unifier()
     placed = unifier.place(tree)
-    if placed is None or (goal is not None and not unifier.unify(placed.conclusion, goal)):
+    if placed is None:
         return None
-    names = dict.fromkeys([] if goal is None else _variables(goal))
-    free = [unknown for unknown in unifier.unknowns_of(placed.conclusion) if unknown not in names]
-    letters = [v for v in syntax.variables if v not in names]
+    free, letters = unifier.unknowns_of(placed.conclusion), [*syntax.variables]
     if len(free) > len(letters):
         return None
     named: dict[int, str] = dict(zip(free, letters, strict=False))
-    other = next(iter([*named.values(), *names, *letters]))  # what appears in no result may be anything
+    other = letters[0]  # what appears in no result may be anything
     return Derived(
         unifier.resolved(placed.conclusion, named, other), tuple(_labels(placed, unifier, syntax, named, other))
     )
@@ -215,12 +210,6 @@ def _renamed(formula: Formula, by: Mapping[str, int]) -> Formula:
         return by.get(formula, formula)
     assert isinstance(formula, tuple), formula
     return (formula[0], *(_renamed(part, by) for part in formula[1:]))
-
-
-def _variables(formula: Formula) -> list[str]:
-    if isinstance(formula, str):
-        return [formula]
-    return [v for part in formula[1:] for v in _variables(part)] if isinstance(formula, tuple) else []
 
 
 def _labels(placed: _Placed, unifier: _Unifier, syntax: Syntax, named: Mapping[int, str], other: str) -> Sequence[str]:

@@ -21,14 +21,16 @@ from pydantic import Field
 from earnest.component import DataPath
 from earnest.errors import DataError
 from earnest.tasks.base import Task
+from earnest.tasks.equations import calculate, step
 from earnest.tasks.generated import split_of
-from earnest.tasks.near_misses import decimal
+from earnest.tasks.rows import stamp
 from earnest.types import Problem, Solution, Split
 from earnest.verifiers import golds
 from earnest.verifiers.units import Refused
 
 TARGET = 24
 TEST = range(901, 1001)
+REMEDY = "`path`: the file 24.csv of https://github.com/princeton-nlp/tree-of-thought-llm"
 
 
 class Game24(Task):
@@ -47,9 +49,8 @@ class Game24(Task):
         return (Path(self.path),)
 
     def problems(self, split: Split) -> Sequence[Problem]:
-        file = Path(self.path)
-        stamp = file.stat().st_mtime_ns if file.is_file() else 0
-        return tuple(problem for side, problem in _read(self.path, self.name, stamp) if side == split)
+        found = _read(self.path, self.name, stamp(Path(self.path)))
+        return tuple(problem for side, problem in found if side == split)
 
     def gold(self, problem: Problem) -> Solution | None:
         return _solved(_numbers(problem))
@@ -70,15 +71,15 @@ class Game24(Task):
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, task: str, stamp: int) -> tuple[tuple[Split, Problem], ...]:
-    """stamp: when the file was last changed."""
+def _read(path: str, task: str, changed: int) -> tuple[tuple[Split, Problem], ...]:
+    """changed: when the file was, so that another content is read anew."""
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("no such data file, or no text", where=path, why=str(error)) from None
+        raise DataError("no such data file, or no text", where=path, why=str(error), remedy=REMEDY) from None
     if not rows:
-        raise DataError("the data file has no rows", where=path)
+        raise DataError("the data file has no rows", where=path, remedy=REMEDY)
     return tuple(_problem(row, task, f"{path}:{line}") for line, row in enumerate(rows, start=2))
 
 
@@ -86,7 +87,7 @@ def _problem(row: dict[str, str], task: str, where: str) -> tuple[Split, Problem
     try:
         rank, numbers = int(row["Rank"]), [int(number) for number in row["Puzzles"].split()]
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise DataError("expected columns Rank and Puzzles, of whole numbers", where=where) from None
+        raise DataError("expected columns Rank and Puzzles, of whole numbers", where=where, remedy=REMEDY) from None
     written = " ".join(map(str, numbers))
     prompt = f"Use each of the numbers {written} exactly once, with + - * / and brackets, to make {TARGET}."
     answer = golds.write({"numbers": numbers, "target": TARGET})
@@ -120,10 +121,10 @@ def solve(parts: Sequence[tuple[Fraction, str]], target: Fraction) -> list[str] 
         for sign, (a, left), (b, right) in _pairs(parts[i], parts[j]):
             if sign == "/" and b == 0:
                 continue
-            value = a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+            value = calculate(sign, a, b)
             found = solve([*rest, (value, f"({left} {sign} {right})")], target)
             if found is not None:
-                return [f"{decimal(a)} {sign} {decimal(b)} = {decimal(value)}", *found]
+                return [step(sign, a, b), *found]
     return None
 
 

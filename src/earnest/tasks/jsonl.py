@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field
 
-from earnest.component import DataPath, digest
-from earnest.tasks.base import Task
+from earnest.component import DataPath
+from earnest.tasks.base import Task, with_id
 from earnest.tasks.corpus import Corpus, Side, divide
 from earnest.tasks.near_misses import is_number, near_misses, other_numbers
-from earnest.tasks.rows import read
+from earnest.tasks.rows import read, stamp
 from earnest.tasks.shapes import shape
 from earnest.types import Problem, Solution, Split
 from earnest.verifiers.number import Number
@@ -74,8 +73,7 @@ class Jsonl(Task):
     def _corpus(self) -> Corpus:
         sides: list[tuple[Side, str | None]] = [(None, self.path), ("dev", self.dev), ("test", self.test)]
         files = tuple((side, file) for side, file in sides if file is not None)
-        stamps = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in self.files())
-        return _read(self.name, files, self.limit, stamps)
+        return _read(self.name, files, self.limit, tuple(map(stamp, self.files())))
 
 
 @lru_cache(maxsize=8)
@@ -100,8 +98,3 @@ def _problems(task: str, file: str, told: Counter[str]) -> list[Problem]:
         problem = Problem(id="", task=task, prompt=shaped.prompt, answer=shaped.answer, meta=meta)
         problems.append(with_id(problem))
     return problems
-
-
-def with_id(problem: Problem) -> Problem:
-    """The problem with its id: the hash of its question, whatever its row."""
-    return replace(problem, id=f"{problem.task}/{digest(problem.question)[:12]}")

@@ -23,10 +23,9 @@ from pydantic import Field
 
 from earnest.component import DataPath
 from earnest.errors import DataError
-from earnest.tasks.base import Task
+from earnest.tasks.base import Task, with_id
 from earnest.tasks.corpus import Corpus, divide
 from earnest.tasks.equations import EquationError, Solved, calculate, solve, step
-from earnest.tasks.jsonl import with_id
 from earnest.tasks.near_misses import decimal, near_misses, numbers, other_numbers
 from earnest.tasks.rows import Row, read
 from earnest.types import Problem, Solution, Split

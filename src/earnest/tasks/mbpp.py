@@ -22,7 +22,7 @@ from earnest.errors import DataError
 from earnest.tasks.base import Task
 from earnest.tasks.clusters import masked, normalised
 from earnest.tasks.programs import fenced, gold, wrong
-from earnest.tasks.rows import Row, read
+from earnest.tasks.rows import Row, read, stamp
 from earnest.types import Problem, Solution, Split
 
 SECONDS = 5.0
@@ -58,13 +58,12 @@ class Mbpp(Task):
         return [f"mbpp: {dropped} problems dropped, whose question is also one of a later split"] if dropped else []
 
     def _read(self) -> tuple[dict[Split, tuple[Problem, ...]], int]:
-        (file,) = self.files()
-        return _read(self.path, self.name, file.stat().st_mtime_ns if file.is_file() else 0)
+        return _read(self.path, self.name, stamp(Path(self.path)))
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, task: str, stamp: int) -> tuple[dict[Split, tuple[Problem, ...]], int]:
-    """The problems of each split, and how many were dropped. stamp: when the file was last changed."""
+def _read(path: str, task: str, changed: int) -> tuple[dict[Split, tuple[Problem, ...]], int]:
+    """The problems of each split, and how many were dropped. changed: when the file was."""
     rows = {row.fields.get("task_id"): row for row in read(path)}
     found: dict[Split, tuple[Problem, ...]] = {}
     seen: set[str] = set()

@@ -27,6 +27,7 @@ from earnest.errors import DataError
 from earnest.tasks.base import Task
 from earnest.tasks.clusters import masked
 from earnest.tasks.proving import Known, gold, no_proofs, question
+from earnest.tasks.rows import stamp
 from earnest.types import Problem, Solution, Split
 from earnest.verifiers import golds
 from earnest.verifiers.proof.database import Assertion, read
@@ -78,8 +79,7 @@ class Metamath(Task):
 
     def _corpus(self) -> _Theorems:
         file = Path(self.path)
-        stamp = file.stat().st_mtime_ns if file.is_file() else 0
-        return _read(file, self.max_steps, self.distractors, stamp)
+        return _read(file, self.max_steps, self.distractors, stamp(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class _Theorems:
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, max_steps: int, distractors: int, stamp: int) -> _Theorems:
-    """stamp: when the file was last changed."""
+def _read(file: Path, max_steps: int, distractors: int, changed: int) -> _Theorems:
+    """changed: when the file was, so that another content is read anew."""
     database = read(file)
     theorems = database.theorems
     known: list[_Side] = []

@@ -1,5 +1,6 @@
-"""What tasks that ask for a Metamath proof share: the text of a question, and answers that are near a proof and none. A
-helper, no task.
+"""What tasks that ask for a Metamath proof share: the text of a question, and answers near a proof that are none.
+
+A helper, no task.
 
 A question lists what may be used: the hypotheses, what the known proof uses, and as many other statements that stand
 before the theorem as the task wants, drawn by a seed from the question itself. Whatever else of the database a proof

@@ -22,6 +22,11 @@ class Row:
     fields: Mapping[str, Any]
 
 
+def stamp(file: Path) -> int:
+    """When a file was last changed, 0 if there is none: part of the key under which what was read of it is kept."""
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
 def read(path: str) -> list[Row]:
     """All rows of a file, in order; blank lines are passed over.
 

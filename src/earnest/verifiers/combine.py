@@ -13,7 +13,6 @@ to any member.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -156,7 +155,7 @@ def _gold(member: Member, answer: str | None) -> str | None | Refused:
     if member.gold not in read:
         return Refused(f"no '{member.gold}' in it")
     own = read[member.gold]
-    return own if isinstance(own, str) else json.dumps(own, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return own if isinstance(own, str) else golds.write(own)
 
 
 def _unasked(item: Item) -> Verdict | None:

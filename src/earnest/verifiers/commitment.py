@@ -66,7 +66,7 @@ def settle(
     if _DENIED.search(text, max(0, last.start - _BEFORE), last.start):
         return Uncommitted("the answer is denied")
     several = Uncommitted("several different answers")
-    if _ALTERNATIVE.match(text, last.end):
+    if _ALTERNATIVE.match(text, last.end) or _has_alternative(text, last, key):
         return several
     if _CALLED_WRONG.match(text, last.end):
         return Uncommitted("the answer is denied")
@@ -79,6 +79,14 @@ def settle(
         if others and _is_restatement(text[others[-1][0].end : last.start]):
             return several
     return last
+
+
+def _has_alternative(text: str, last: Candidate, key: Callable[[str], Hashable | None]) -> bool:
+    """True if the answer is the second of two ("41 or x"), or another follows it in brackets ("x (or 41)")."""
+    before = _FIRST_OF_TWO.search(text, max(0, last.start - _BEFORE), last.start)
+    after = _IN_BRACKETS.match(text, last.end)
+    others = {key(found[1]) for found in (before, after) if found} - {None, key(last.text)}
+    return bool(others)
 
 
 def retraction(text: str, answer: Candidate) -> str:
@@ -103,17 +111,27 @@ _RETRACTS = re.compile(
     r"|on second thought|i meant?|make (?:that|it)|(?:should|could|might|must) (?:be|have))\b",
     re.IGNORECASE,
 )
+_IT_IS = (
+    r"(?:[ \t]+(?:the|a|an|be|it|to|my|final|right|correct|best|just|simply|equal|answer|result|value|is|equals|would))*"
+    r"[ \t$*(:]*\Z"
+)
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of)|n['’]t|\\neq?|≠|!=)"
-    r"(?:[ \t]+(?:the|a|an|be|equal|to|my|final|just|simply))*[ \t$*(]*\Z"
+    r"(?:\b(?:not|never|cannot|wrong|incorrect|false|than|(?:anything|everything|all) but|instead of|except|excluding|besides"
+    rf"|apart from)|n['’]t|\\neq?|≠|!=){_IT_IS}"
     r"|(?:\b(?:do not|does not|cannot|can not|never)|n['’]t)[ \t]+(?:think|believe|say|mean|claim|agree|suppose)(?:[ \t]+that)?"
-    r"(?:[ \t]+(?:the|my|final|right|correct|best))*[ \t$*(]*\Z"
-    r"|\b(?:doubt|wrong to (?:say|think|claim)|false)(?:[ \t]+that)?(?:[ \t]+(?:the|my|final|right|correct|best))*[ \t$*(]*\Z",
+    rf"{_IT_IS}|\b(?:doubt|wrong to (?:say|think|claim)|false|untrue)(?:[ \t]+that)?{_IT_IS}",
     re.IGNORECASE,
 )
 _CALLED_WRONG = re.compile(
-    r"[ \t$)*_\]\\,]{0,8}(?:(?:which|that|it) )?"
+    r"[ \t$)*_\]\\,]{0,8}(?:text ?\{ ?)?(?:(?:which|that|it) )?"
     r"(?:(?:is|was|seems|looks|must be) (?:[a-z]{1,12} ){0,1}(?:not|wrong|incorrect|false|mistaken)\b|isn['’]t\b|cannot be\b)",
+    re.IGNORECASE,
+)
+_FIRST_OF_TWO = re.compile(
+    r"(?<![*/+^=×·\w.-])(?<![*/+^=×·-] )([-+]?[0-9][0-9,./]{0,20})[ \t$)]{0,4},? or[ \t$(]{0,4}\Z", re.IGNORECASE
+)
+_IN_BRACKETS = re.compile(
+    r"[ \t$]{0,4}\([ \t]?(?:or|alternatively|perhaps|maybe|possibly)\b,?[ \t$]{0,4}([-+]?[0-9][0-9,./]{0,20})",
     re.IGNORECASE,
 )
 _BEFORE = 60
@@ -165,6 +183,11 @@ _PHRASE = re.compile(
 )
 _BLANK = re.compile(r"[\s*_]*+")
 _SENTENCE = re.compile(r"\.(?=\s)")
+_REASON = re.compile(r",? (?:(?:because|since)\b|not (?=[-$\\]{0,3}[0-9]))", re.IGNORECASE)
+_DOUBT = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|probably|might|may|could|either|but|wait|no|actually|unless|if|unsure|guess|also)\b|[?]",
+    re.IGNORECASE,
+)
 
 
 def _hashes(text: str) -> list[Candidate]:
@@ -179,7 +202,8 @@ def _phrases(text: str) -> list[Candidate]:
 
 
 def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
-    """The rest of the sentence; of the next line that has any text if the line of the mark has none."""
+    """The rest of the sentence; of the next line that has any text if the line of the mark has none. Without "because …" and
+    "not 41", if nothing there is a doubt."""
     blank = _BLANK.match(text, mark.end(), end)
     assert blank is not None
     start = blank.end()
@@ -187,6 +211,9 @@ def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
     stop = line if line >= 0 else min(end, start + MAX_CANDIDATE)
     sentence = _SENTENCE.search(text, start, stop)
     stop = sentence.end() if sentence else stop
+    reason = _REASON.search(text, start, stop)
+    if reason and not _DOUBT.search(text, reason.end(), stop):
+        stop = reason.start()
     return Candidate(text[start:stop], mark.start(), stop)
 
 
@@ -195,9 +222,15 @@ _HEDGES = frozenset(["or", "alternatively", "either", "maybe", "perhaps", "possi
 _RESTATING_WORDS = """
     a an the my final answer answers is are so and also it be may possible candidate candidates option options another
     other guess guesses try attempt therefore thus hence result value equals then boxed fbox text mathbf mathrm next
-    second third i say box can we
+    second third i say box can we case cases part solution
 """
 _RESTATING = frozenset(_RESTATING_WORDS.split())
+_CORRECTS = re.compile(
+    r"\b(?:(?:double[- ]?|re)?check\w*|again|error|fix\w*|redo\w*|revis\w*|better|finally|not|but|however)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_ON_CONDITION = re.compile(r"[ \t$)*_.,]{0,6}(?:if|when|in case|unless|provided)\b", re.IGNORECASE)
+_FEW_WORDS = 3
 LONG_GAP = 200
 
 
@@ -205,8 +238,13 @@ def _is_restatement(gap: str) -> bool:
     """True if the text between two answers gives no reason to drop the first for the second."""
     if len(gap) > LONG_GAP:
         return False
+    if _ON_CONDITION.match(gap):
+        return True
     words = [word.lower() for word in _WORD.findall(gap)]
-    return any(word in _HEDGES for word in words) or all(word in _RESTATING for word in words)
+    if any(word in _HEDGES for word in words):
+        return True
+    others = [word for word in words if word not in _RESTATING]
+    return len(others) < _FEW_WORDS and not _RETRACTS.search(gap) and not _CORRECTS.search(gap)
 
 
 _ALTERNATIVE = re.compile(

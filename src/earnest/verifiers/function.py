@@ -77,5 +77,5 @@ def _verdict(item: Item, score: float | None | Failure) -> Verdict:
     if not 0 <= score <= 1:
         return ungradable(f"the function returned {score:g}; a verifier's scores are between 0 and 1")
     extracted = (item.parsed.answer_text or "")[:EXTRACTED_CHARS]
-    reason = "" if score == 1 else "by the function"
+    reason = "" if score == 1 else f"the function gave {score:g}"
     return Verdict(status=Status.OK, correct=score == 1, score=score, extracted=extracted, reason=reason)

@@ -16,7 +16,7 @@ from earnest.types import Json
 from earnest.verifiers.units import Refused
 
 
-def write(gold: Mapping[str, Json]) -> str:
+def write(gold: Json) -> str:
     """The gold as text, the same for equal golds. Example: {"b": 1, "a": [2]} -> '{"a":[2],"b":1}'."""
     return json.dumps(gold, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 

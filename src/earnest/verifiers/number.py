@@ -21,7 +21,7 @@ from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.units import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 _SHORT = 64
 NUMBER_WORD = re.compile(
@@ -87,18 +87,18 @@ class Number(Verifier):
             return unanswered(Status.NO_ANSWER, settled.reason)
         extracted = settled.text.strip()
         if settled.depth > literal.MAX_NESTING:
-            return unanswered(Status.LIMIT, "nested too deeply", _clip(extracted))
+            return unanswered(Status.LIMIT, "nested too deeply", quoted(extracted))
         number = literal.read(extracted, max_chars=chars, max_digits=digits)
         if isinstance(number, Refused):
-            return unanswered(Status.LIMIT if number.limit else Status.NO_ANSWER, number.reason, _clip(extracted))
+            return unanswered(Status.LIMIT if number.limit else Status.NO_ANSWER, number.reason, quoted(extracted))
         rest = commitment.retraction(text, settled)
         later = {value(m[0]) for m in NUMBER.finditer(rest)} - {None}
         if later - {number.value} or NUMBER_WORD.search(rest) or commitment.is_contradicted(text, settled, value):
-            return unanswered(Status.NO_ANSWER, "several different answers", _clip(extracted))
+            return unanswered(Status.NO_ANSWER, "several different answers", quoted(extracted))
         return self._compare(extracted, number, gold)
 
     def _compare(self, extracted: str, number: Literal, gold: Literal) -> Verdict:
-        extracted = _clip(extracted)
+        extracted = quoted(extracted)
         if number.value != gold.value:
             return wrong(extracted, "another number")
         if not units_agree(number, gold):
@@ -135,7 +135,3 @@ def _gold(answer: str) -> Literal | Refused:
     if isinstance(gold, Literal) and gold.unit:
         return Refused("a unit in words beside the number")
     return gold
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= 200 else text[:197] + "..."

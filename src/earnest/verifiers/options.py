@@ -190,10 +190,20 @@ _SPOKEN = re.compile(r"\b(?i:option|choice|letter|answer)s? [(\[]?(?P<label>[A-Z
 _BRACKETED = re.compile(r"(?<!\w)[(\[{] ?(?P<label>[A-Za-z]|[0-9]{1,2}) ?[)\]}](?!\w)")
 _LISTED = re.compile(r"(?<![\w.,'’-])(?P<label>[0-9]{1,2})[).:](?= |\Z)")
 _LETTER = re.compile(r"(?<![\w'’°.+-])(?<!\w[(\[{])(?P<label>[A-Z])(?![\w'’°+#^]|[-.]\w|[)\]}]\w)")
+_NO_NOUN = """
+    is was are were has had does did can could will would shall should might may must seems looks appears fits works
+    and or nor but yet so because since as than then though although while whereas if unless until when where which that
+    of in on at to from by for with without into onto over under after before between among through during against about
+    above below beside besides near via per vs versus plus minus times not rather instead too also either neither
+"""
+"""Words that an article never stands before: a capital A before one of them is a label."""
 _IS_LABEL_A = re.compile(
-    r" ?(?:[^\w ]|\Z)| (?:is|was|and|or|nor|because|since|as|would|could|might|may|must|should|seems|not|but|over|[A-Z][0-9]?)\b"
+    rf" ?(?:[^\w ]|\Z)| (?:{'|'.join(_NO_NOUN.split())}|[A-Z][0-9]?)\b"
+    r"| [a-z]{1,20} [(\[]?[A-Z][)\]]?(?:[^\w'’]|\Z)"  # "A next B": what names a label right after one word is no noun phrase
 )
-_IS_LABEL_I = re.compile(r" ?(?:[^\w ,'’]|\Z)| ?,? (?:is|or|because|[A-Z])\b")
+_IS_LABEL_I = re.compile(
+    r" ?(?:[^\w ,'’]|\Z)| ?,? (?:is|or|because|[A-Z])\b| ?,? (?:and|nor|then|vs|versus|plus|with) [(\[]?[A-Z](?![\w'’])"
+)
 
 
 def _separates(label: str, gap: str) -> bool:

@@ -1,7 +1,8 @@
 """Grades an answer that must be a given text, exactly.
 
 Two texts are the same after Unicode NFC and case folding, without outer white space and quotes, and whatever full stop,
-comma, colon or mark ends the answer. Nothing within is touched: `C++` is not `C#`, `5` is not `-5`, and a text that contains
+comma, colon or mark ends the answer. Within, what no reader sees is the same (any white space, characters without width, the
+shape of an apostrophe), and nothing else is touched: `C++` is not `C#`, `5` is not `-5`, and a text that contains
 the gold is not the gold. The answer is the last box, tag, "Answer:" or "####" line or "the answer is" sentence, else the
 whole text.
 """
@@ -17,11 +18,13 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 MAX_CHARS = 4096
 
 _QUOTES = " \t\r\n\"'`“”‘’«»„"
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]+")
+_APOSTROPHES = {0x2018: "'", 0x2019: "'", 0x02BC: "'"}
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\{([^{}]*)\}")
 _LINE = re.compile(
     r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}"
@@ -29,6 +32,7 @@ _LINE = re.compile(
     r"|\bthe (?:final |correct |right )?answer is\b[ *_]{0,4}:?[ *_]{0,4}",
     re.IGNORECASE | re.MULTILINE,
 )
+_OR = re.compile(r"\bor\b", re.IGNORECASE)
 _BOLD = re.compile(r"(\*\*|__|\*)([^*_]+)\1[.!]?")
 _EMPHASIS = re.compile(r"[ *_]++(?=[.!?]?\Z)")
 _SENTENCE = re.compile(r"(?<!\bst)(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bmt)(?<!\b[a-z])[.!?](?=\s)", re.IGNORECASE)
@@ -37,7 +41,7 @@ _SENTENCE = re.compile(r"(?<!\bst)(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bmt)
 class String(Verifier):
     """One text, exactly. Example: gold "Paris" is met by `paris.` and `<answer>Paris</answer>`, not by `Paris, London`."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     case_sensitive: bool = False
     """Compare upper and lower case as written."""
@@ -63,7 +67,7 @@ class String(Verifier):
         if not candidate:
             return unanswered(Status.NO_ANSWER, "nothing there")
         if len(candidate) > MAX_CHARS + 4 * len(gold):
-            return unanswered(Status.LIMIT, "too long", candidate[:197] + "...")
+            return unanswered(Status.LIMIT, "too long", quoted(candidate))
         return right(candidate) if self._is_same(candidate, gold) else wrong(candidate, "another text")
 
     def _committed(self, text: str) -> str | Uncommitted:
@@ -75,6 +79,8 @@ class String(Verifier):
             text = text.strip()
             bold = _BOLD.fullmatch(text)
             return bold[2] if bold else text
+        if text[found[-1].start] == "\\" and text.count("{") != text.count("}"):
+            return Uncommitted("a box among braces that do not pair")  # where it ends is a guess
         settled = commitment.settle(text, found, self._core)
         if isinstance(settled, Uncommitted):
             return settled
@@ -86,15 +92,18 @@ class String(Verifier):
         return answer
 
     def _has_rival(self, after: str, answer: str) -> bool:
-        """True if a later line is as short as the answer and says something else."""
+        """True if an "or" follows on its line, or a later line is as short as the answer and says something else."""
         if not after.strip():
             return False
+        if _OR.search(after[:MAX_CHARS].partition("\n")[0]):
+            return True
         size = max(2, len(answer.split()))
         lines = [line for line in after[:MAX_CHARS].splitlines() if line.strip(_QUOTES + "*_.$)]\\,;:!")]
         return any(len(line.split()) <= size and not self._is_same(line, self._core(answer)) for line in lines)
 
     def _core(self, text: str) -> str:
-        text = unicodedata.normalize("NFC", text).strip(_QUOTES)
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).translate(_APOSTROPHES)
+        text = " ".join(text.split()).strip(_QUOTES)
         return text if self.case_sensitive else text.casefold()
 
     def _is_same(self, candidate: str, gold: str) -> bool:

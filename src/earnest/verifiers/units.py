@@ -16,7 +16,7 @@ MAX_UNIT_WORDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a text is not one number. limit: it is too large to look at."""
+    """Why a text is not what it should be: one number, a gold, an expression. limit: it is too large to look at."""
 
     reason: str
     limit: bool = False
@@ -32,7 +32,7 @@ class Suffix:
 
 
 _NO_SUFFIX = Suffix()
-_MULTIPLIERS = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+MULTIPLIERS = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ATTACHED_WORDS = """
     mm cm m km in ft yd mi mg g kg oz lb lbs ml mL l L s sec ms min h hr hrs kmh mph kph c C F J W V A N Hz am pm USD
     EUR GBP
@@ -51,7 +51,7 @@ _CHANGING_WORDS = """
     deficit loss sort kind bp bps permille mille myriad lac lacs
 """
 _ATTACHED = frozenset(_ATTACHED_WORDS.split())
-_REFUSED = frozenset(_CHANGING_WORDS.split()) | _MULTIPLIERS.keys()
+_REFUSED = frozenset(_CHANGING_WORDS.split()) | MULTIPLIERS.keys()
 _CHANGES = re.compile(
     r"(?!(?:fami|dai|week|month|year|hour)ly)\w{3,}ly"  # probably, hopefully: an adverb is no unit
     r"|(?:fif|six|seven|eigh|nin|ten|eleven|twelf|\w+teen|\w+tie|hundred|\w+illion)ths?"  # a denominator
@@ -84,8 +84,8 @@ def read_suffix(rest: str) -> Suffix | Refused:
         first = words[0].lower()
         if first in ("percent", "pct") or (first == "per" and words[1:2] == ["cent"]):
             factor, words = Fraction(1, 100), words[1 + (first == "per") :]
-        elif first in _MULTIPLIERS:
-            factor, words = _MULTIPLIERS[first], words[1:]
+        elif first in MULTIPLIERS:
+            factor, words = MULTIPLIERS[first], words[1:]
     if (
         (words and words[-1].lower() in _INCOMPLETE)
         or len(words) > MAX_UNIT_WORDS
@@ -99,6 +99,6 @@ def _is_unit(word: str) -> bool:
     if len(word) == 1 and word.isascii():
         return word in _ATTACHED or word == "a"
     lower = word.lower()
-    if lower in _REFUSED or lower.removesuffix("s") in _MULTIPLIERS or _CHANGES.fullmatch(lower):
+    if lower in _REFUSED or lower.removesuffix("s") in MULTIPLIERS or _CHANGES.fullmatch(lower):
         return False
     return word.isalpha() and (max(word) <= _LAST_LATIN or word == "μm")

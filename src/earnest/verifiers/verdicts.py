@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from earnest.types import Status, Verdict
 
+QUOTED_CHARS = 200
+"""Characters of an answer that a verdict quotes."""
+
+
+def quoted(text: str) -> str:
+    """What was extracted, as a verdict quotes it: the beginning and "..." of a long one."""
+    return text if len(text) <= QUOTED_CHARS else text[: QUOTED_CHARS - 3] + "..."
+
 
 def right(extracted: str) -> Verdict:
     """The answer is the gold answer."""

@@ -1,5 +1,6 @@
-"""Cases: answers that a verifier must, or must not, pay for, whatever its task. No gate: these are tried
-by the verifier gate and by `earnest audit`.
+"""Cases: answers that a verifier must, or must not, pay for, whatever its task. No gate.
+
+They are filled in and tried by `gates/trials.py`, for the verifier gate and for `earnest audit`.
 
 A case is one JSON object on a line of a `.jsonl` file. The files beside this one hold one class of cases each; a user's file has
 the same form and is tried as well (`cases:` of the gate, `--cases` of the command). Its keys:
@@ -239,7 +240,7 @@ def item_of(case: Case, problem: Problem, filled: Texts) -> Item | None:
     if used - set(filled) or filled["gold"] in case.unless:
         return None
     text = _PLACEHOLDER.sub(lambda found: filled[found[1]], case.response) * case.times
-    item = item_for(problem, text, truncated=case.truncated)
+    item = _completed(problem, text, truncated=case.truncated)
     if case.expect:
         return None if text == filled["gold"] else item
     return None if _may_be_right(item, filled, made_of_gold=bool(used - _NOT_OF_GOLD)) else item
@@ -249,10 +250,10 @@ def own_item(case: Case) -> Item:
     """A case with a gold of its own, as it stands."""
     assert case.gold is not None, case
     problem = Problem(id=case.id, task="cases", prompt="?", answer=case.gold)
-    return item_for(problem, case.response * case.times, truncated=case.truncated)
+    return _completed(problem, case.response * case.times, truncated=case.truncated)
 
 
-def item_for(problem: Problem, text: str, *, truncated: bool = False) -> Item:
+def _completed(problem: Problem, text: str, *, truncated: bool = False) -> Item:
     """A completion as a prompt format would read it; one without thought marks stands after an empty thought."""
     whole = text if any(mark in text for mark in _MARKS) else f"<think></think>{text}"
     parsed = split_thought(whole, opened=False)

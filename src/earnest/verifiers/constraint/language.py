@@ -119,7 +119,6 @@ LANGUAGES = frozenset([*_ALONE.values(), *(code for codes in _COMMONEST.values()
 
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*+(?:['’\u200c][\p{L}\p{M}]++)*+")
 _APOSTROPHES = re.compile(r"['’]")
-_SAME_LETTER = str.maketrans({"ي": "ی", "ك": "ک"})
 _KANA = frozenset(["HIRAGANA", "KATAKANA"])
 
 

@@ -38,8 +38,8 @@ from earnest.verifiers.math.compare import difference
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
 from earnest.verifiers.math.gold import Gold, read_gold
-from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped
-from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Unreadable, Words
+from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped, unit_after
+from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Quantity, Sym, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
@@ -96,7 +96,7 @@ class Math(Verifier):
 def _said(text: str, gold: Gold) -> _Said:
     if len(text) <= _SHORT and gold.number is not None and isinstance(literal.read(text), Literal):
         return _Said(text)
-    key = _key_of_words if gold.node is None or isinstance(gold.node, Words) else _key
+    key = _key_of_words if gold.node is None or isinstance(gold.node, Words | Sym) else _key
     found = commitment.find(text)
     if isinstance(found, Uncommitted):
         return _Said(verdict=unanswered(Status.NO_ANSWER, found.reason))
@@ -115,8 +115,13 @@ def _said(text: str, gold: Gold) -> _Said:
     later = {_key(m[0]) for m in NUMBER.finditer(rest)} - {None}
     if later - {_key(extracted)} or NUMBER_WORD.search(rest) or _is_contradicted(text, settled):
         return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", clip(extracted)))
-    if not extracted.startswith("\\") and not text.startswith(("\\", "<"), settled.start):
-        extracted = _of_sentence(extracted)
+    if text.startswith("\\", settled.start):
+        if isinstance(gold.node, Quantity) and not isinstance(read(bare(extracted)), Quantity):
+            extracted += unit_after(text, settled.end)
+    elif not extracted.startswith("\\"):
+        said = _of_sentence(extracted)
+        if text[settled.start] != "<" or not any(char.isdigit() for char in extracted[: -len(said) or None]):
+            extracted = said
     return _Said(extracted)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from earnest.verifiers.commitment import Candidate
 from earnest.verifiers.math.folding import fold
+from earnest.verifiers.math.measures import is_letter_unit, is_unit
 
 _ENDS = ' \t\r\n*`"“”'
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
@@ -39,15 +40,21 @@ _HEDGES = re.compile(
 _IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
 _TWICE = re.compile(r"\\\\(?=[A-Za-z])")
 _NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
+_UNIT = re.compile(
+    r"[ $~]{0,4}(?:\\[,;: ])?[ ]?(?:\\(?:text|mathrm|mbox) ?\{[ ~]?([A-Za-z/]{1,14}) ?\}|([A-Za-z/]{2,14})(?![\w/]))"
+    r"(?: ?\^ ?\{?([23])\}?)?"
+)
+_NO_UNITS = ("in", "un", "day", "people", "person")
+"""Words that follow an answer more often than they are its unit."""
 _CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[()\[\],;: ]|\band\b|[\s$,;.*]++")
 
 
 def bare(text: str) -> str:
-    """The text without what is only around it: blanks, emphasis, quotes, dollar signs, one full stop."""
+    """The text without what is only around it: blanks, emphasis, quotes, dollar signs, one full stop or comma."""
     for _ in range(3):
         before = text
         text = text.strip(_ENDS)
-        if text.endswith(".") and not text.endswith(".."):
+        if text.endswith((".", ",", ";")) and not text.endswith(("..", "\\,", "\\;")):
             text = text[:-1].rstrip(_ENDS)
         for left, right in _PAIRS:
             if text.startswith(left) and text.endswith(right) and len(text) >= len(left) + len(right):
@@ -79,6 +86,19 @@ def joined(text: str, boxes: Sequence[Candidate]) -> str:
 
 def _connects(gap: str) -> bool:
     return len(gap) <= 80 and not _NAME.sub("", _CONNECTING.sub("", gap)).strip()
+
+
+def unit_after(text: str, end: int) -> str:
+    """The unit that stands right after a box that ends there, as text; "" where none does."""
+    found = _UNIT.match(text, end)
+    word = "" if found is None else (found[1] or found[2] or "").strip()
+    if (
+        found is None
+        or not (is_unit(word) or is_unit(word.removesuffix("s")) or (found[1] and is_letter_unit(word)))
+        or word in _NO_UNITS
+    ):
+        return ""
+    return f"\\text{{ {word}}}" + (f"^{found[3]}" if found[3] else "")
 
 
 def only_formula(text: str) -> str:

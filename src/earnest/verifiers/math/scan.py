@@ -61,7 +61,8 @@ _NUMBER = re.compile(
     r"(?:[eE](?P<e>[+-]?[0-9]++)(?![\^_]))?+"
 )
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})++")
-_APART = re.compile(r"[-+]?[1-9][0-9]{0,2}(?: [0-9]{3})++(?:\.[0-9]++)?")
+_APART = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:(?: |~|\\[;: ])[0-9]{3})++(?:\.[0-9]++)?")
+_GAP = re.compile(r"[ ~]|\\[;: ]")
 _BASED = re.compile(
     r"(?=[A-Z]*+[0-9]|[A-Z]{2})([0-9A-Z]{1,256}+)_(?:\{ ?([0-9]{1,2}) ?\}|([0-9])"
     r"|\{? ?\\(?:text|mathrm) ?\{([a-z]{3,11})\} ?\}?)"
@@ -85,7 +86,7 @@ def scan(text: str, *, grouping: bool = True) -> list[Token]:
         raise Unreadable("too long", limit=True)
     text = fold(text)
     if _APART.fullmatch(text):
-        text = text.replace(" ", "")
+        text = _GAP.sub("", text)
     return _Scanner(text, grouping).run()
 
 
@@ -208,8 +209,8 @@ class _Scanner:
 
     def _run(self, word: str) -> None:
         lower = word.lower()
-        if lower in ("and", "or"):
-            self._operator(lower)
+        if lower in ("and", "or", "to"):
+            self._operator(":" if lower == "to" else lower)  # a ratio: 3 to 2
         elif len(word) == 1:
             self._add("letter", word)
         elif word in FUNCTIONS and not (word in ("min", "max") and self.text[self.at : self.at + 1] not in ("(", "{")):
@@ -287,15 +288,15 @@ class _Scanner:
             return
         if (
             not words
-            or lower in ("and", "or", "")
+            or lower in ("and", "or", "to", "")
             or option
             or _MATHS.fullmatch(words.replace(" and ", ", ").replace(" or ", ", "))
             or lower in SPELT_OUT
         ):
             self.at = end + 1
             self.spaced = True
-            if lower in ("and", "or"):
-                self._operator(lower)
+            if lower in ("and", "or", "to"):
+                self._run(lower)
             elif option:
                 follows = (
                     self.tokens and self.tokens[-1].kind in ("num", "close", "letter") and is_letter_unit(option[1])

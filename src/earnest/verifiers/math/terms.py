@@ -1,8 +1,11 @@
 """Sums, products, powers, functions: the tight levels of the grammar. A helper of `math`, no verifier; `parse` has the rest.
 
-sum     = [sign] term {sign term}                sign: + - pm mp term    = factor {[* | /] factor}                no
-sign between: a product, never before a plain number factor  = sign factor | atom {! | % | ° | '} [^ factor] atom    =
-number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
+    sum     = [sign] term {sign term}                sign: + - pm mp
+    term    = factor {[* | /] factor}                no sign between: a product, never before a plain number
+    factor  = sign factor | atom {! | % | ° | '} [^ factor]
+    atom    = number | mixed number | letter [_ index] | name [_ base] [^ power] argument | command | brackets | |sum|
+
+What stands in [] may be missing, what stands in {} comes any number of times.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from earnest.verifiers.math.nodes import MAX_NESTING, Based, Listing, Node, Num,
 from earnest.verifiers.math.scan import Token
 
 ONE = Num(Fraction(1))
-HALF = Num(Fraction(1, 2))
 _CALLED = frozenset("fghFGHW")
 """Letters that a bracket after them makes a function, as in f(x); after another letter it is a factor."""
 _STARTS = frozenset(["num", "based", "letter", "name", "cmd", "open"])
@@ -121,7 +123,17 @@ class Terms(Commands):
         if self._circle():
             return Op("*", (base, Sym("deg")))
         exponent = self.argument(signed=True)
-        return self.power(self._postfix(Op("^", (base, exponent))))
+        raised = self._postfix(Op("^", (base, exponent)))
+        found = self.power(raised)
+        if (
+            isinstance(found, Op)
+            and found.name == "^"
+            and found.args[0] is raised
+            and isinstance(raised, Op)
+            and raised.name == "^"
+        ):
+            raise Unreadable("a power of a power without brackets")  # 2^3^2 is 2^9 to some and 8^2 to others
+        return found
 
     def _circle(self) -> bool:
         """Takes `\\circ` or `{\\circ}`, degrees as LaTeX has them."""

@@ -18,14 +18,13 @@ from earnest.verifiers.proof import check
 from earnest.verifiers.proof.check import Target
 from earnest.verifiers.proof.database import Assertion, Database, read
 from earnest.verifiers.units import Refused
-from earnest.verifiers.verdicts import right, unanswered, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, wrong
 
 SHIPPED = Path(__file__).with_name("propositional.mm")
 """A small database of this project's own: implication and negation."""
 MAX_CHARS = 500_000
 
 _LABELS = re.compile(r"[A-Za-z0-9._\s-]*+")
-_SHOWN = 200
 
 
 def target(gold: Mapping[str, Any], folder: str | None) -> Target | Refused:
@@ -71,13 +70,13 @@ def _target(database: Database, label: str | None, statement: str) -> Target | R
     if not isinstance(found, Assertion) or found.proof is None:
         return Refused(f"the database has no theorem {label[:40]}")
     if found.symbols != symbols:
-        return Refused(f"the database's {label[:40]} states another thing: {' '.join(found.symbols)[:_SHOWN]}")
+        return Refused(f"the database's {label[:40]} states another thing: {quoted(' '.join(found.symbols))}")
     return check.theorem(database, found)
 
 
 def grade(goal: Target, proof: str) -> Verdict:
     """The verdict on the text of a proof."""
-    extracted = proof if len(proof) <= _SHOWN else proof[: _SHOWN - 3] + "..."
+    extracted = quoted(proof)
     if len(proof) > MAX_CHARS:
         return unanswered(Status.LIMIT, f"more than {MAX_CHARS:,} characters", extracted)
     if not _LABELS.fullmatch(proof):

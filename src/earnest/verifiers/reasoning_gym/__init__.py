@@ -29,11 +29,11 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.reasoning_gym.checks import OWN, same
-from earnest.verifiers.reasoning_gym.expression import Unreadable
+from earnest.verifiers.reasoning_gym.formulas import Unreadable
 from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
 from earnest.verifiers.units import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 MAX_CHARS = 4096
 WALL_FACTOR = 3
@@ -76,11 +76,11 @@ class ReasoningGym(Verifier):
         if isinstance(made, Refused):
             return ungradable(made.reason)
         if len(text) > MAX_CHARS + 4 * max(len(row.answer or "") for row in made):
-            return unanswered(Status.LIMIT, "too long", text[:197] + "...")
+            return unanswered(Status.LIMIT, "too long", quoted(text))
         return self._grade(gold.name, text, made)
 
     def _grade(self, name: Name, text: str, made: Sequence[Row]) -> Verdict:
-        extracted = text if len(text) <= 200 else text[:197] + "..."
+        extracted = quoted(text)
         if name.dataset in SCORED:
             if SCORED[name.dataset].fullmatch(text) is None:
                 return wrong(extracted, "not of the form that is asked for")

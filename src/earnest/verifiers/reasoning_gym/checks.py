@@ -13,7 +13,7 @@ from fractions import Fraction
 from earnest.seeding import rng
 from earnest.verifiers import literal
 from earnest.verifiers.literal import Literal
-from earnest.verifiers.reasoning_gym.expression import (
+from earnest.verifiers.reasoning_gym.formulas import (
     FUNCTIONS,
     Dual,
     Node,

@@ -35,25 +35,8 @@ from earnest.verifiers.verdicts import unanswered
 
 MAX_CHARS = 200_000
 ROUNDS_WITHIN = 80
-_LEADS = frozenset(
-    [
-        "so",
-        "then",
-        "because",
-        "that",
-        "thus",
-        "since",
-        "as",
-        "hence",
-        "therefore",
-        "if",
-        "know",
-        "sum",
-        "total",
-        "product",
-        "result",
-    ]
-)
+_LEADS_WORDS = "so then because that thus since as hence therefore if know sum total product result"
+_LEADS = frozenset(_LEADS_WORDS.split())
 _ROUNDS = re.compile(
     r"round|remain|left ?over|leftover|whole|full|complete|rest\b|truncat|integer|quotient|floor|ceil|estimat",
     re.IGNORECASE,

@@ -115,30 +115,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("quad", "qquad", "implies", "Rightarrow", "rightarrow", "to", "newline", "item"), (BREAK, "")),
     **dict.fromkeys(("ldots", "dots", "cdots"), (UNKNOWN, "...")),
 }  # fmt: skip
-_TRANSPARENT = frozenset(
-    [
-        "left",
-        "right",
-        "big",
-        "Big",
-        "bigl",
-        "bigr",
-        "Bigl",
-        "Bigr",
-        "displaystyle",
-        "boxed",
-        "fbox",
-        "text",
-        "textbf",
-        "textit",
-        "mathrm",
-        "mathbf",
-        "mbox",
-        "hbox",
-        "rm",
-        "bf",
-    ]
-)
+_TRANSPARENT_NAMES = """
+    left right big Big bigl bigr Bigl Bigr displaystyle boxed fbox text textbf textit mathrm mathbf mbox hbox rm bf
+"""
+_TRANSPARENT = frozenset(_TRANSPARENT_NAMES.split())
 _WORD_OPERATORS = {"plus": "+", "minus": "-", "times": "*", "x": "*", "X": "*", "mod": "mod", "modulo": "mod"}
 _TWO_WORDS = {("multiplied", "by"): "*", ("divided", "by"): "/"}
 _WORD_PREFIXES = {"twice": 2, "double": 2, "thrice": 3, "triple": 3}
@@ -150,16 +130,8 @@ _NUMERALS = _TENS | dict(
 )  # fmt: skip
 _ONES = {word: number for word, number in _NUMERALS.items() if number < 10} | {"one": 1}
 _PARTS = {
-    "half": 2,
-    "halves": 2,
-    "third": 3,
-    "quarter": 4,
-    "fourth": 4,
-    "fifth": 5,
-    "sixth": 6,
-    "eighth": 8,
-    "tenth": 10,
-}
+    "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10,
+}  # fmt: skip
 
 
 def read(source: Plain) -> list[Token]:

@@ -1,4 +1,4 @@
-"""Arithmetic expressions of one line, read and worked out without `eval`. A helper of the checks, no verifier.
+"""Formulas of one line, read and worked out without `eval`, with their derivatives. A helper of the checks, no verifier.
 
 Grammar: sums and products, `**` or `^`, signs, brackets, numbers, the names and functions that the caller allows. Limits: 2,000
 characters, 32 levels, numbers of 40 digits, exponents of 64 in exact arithmetic.

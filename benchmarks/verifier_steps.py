@@ -1,6 +1,6 @@
 """What the verifier `steps` says of data whose truth is known, as one JSON line.
 
-    EARNEST_DATA=... python benchmarks/steps.py
+    EARNEST_DATA=... python benchmarks/verifier_steps.py
 
 `gsm8k_annotations` and `gsm8k_prose`: the claims of the 7,473 training solutions of GSM8K, inside the calculator annotations
 and around them, by outcome. `labelled`: per source of step_labels.jsonl.gz, the steps up to the first that people found wrong;
