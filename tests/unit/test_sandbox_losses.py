@@ -17,7 +17,7 @@ import pytest
 from earnest.errors import MissingDependency
 from earnest.sandbox import _server, jobs, levels
 from earnest.sandbox._server import Server
-from earnest.sandbox.codec import MAX_BYTES, MAX_VALUES, CodecError, decode, encode
+from earnest.sandbox.codec import MAX_BYTES, MAX_VALUES, CodecError, decode, encode, framed
 from earnest.sandbox.jobs import Limits, Lost, SandboxError, again, call, command, output, session
 from earnest.sandbox.limits import Plan
 
@@ -79,6 +79,19 @@ def test_a_talk_is_not_begun_again_by_itself_and_says_that_it_was_lost(
         os.kill(servers[0], signal.SIGKILL)
         talk.ask()
     assert caught.value.kind == "unavailable"
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.close(3)\nos.close(0)\nimport time\ntime.sleep(30)"])
+def test_a_job_that_has_hung_up_can_still_be_told_something(level: levels.Asked, end: str) -> None:
+    said = framed(encode(("told", "ready")))
+    code = f"import os\nos.write(3, {said!r})\n{end}"
+    with session("earnest.sandbox.programs:serve", ["", code], Limits(wall_s=2), level=level) as talk:
+        time.sleep(0.7)  # so that its end is read together with what it said
+        assert talk.ask() == "ready"
+        talk.tell("are you there?")
+        with pytest.raises(SandboxError) as caught:
+            talk.ask()
+    assert caught.value.kind in ("died", "deadline")
 
 
 def test_once_more_is_once() -> None:

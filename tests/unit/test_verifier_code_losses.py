@@ -153,3 +153,10 @@ def test_a_flood_of_lines_is_compared_in_the_memory_of_its_bytes(piece: bytes) -
         assert tracemalloc.get_traced_memory()[1] < 6 * len(flood)
     finally:
         tracemalloc.stop()
+
+
+def test_tests_too_long_for_a_job_are_our_error(code: Code) -> None:
+    long = "#" + "x" * 2**24
+    for changes in ({"tests": ["assert add(1, 1) == 2" + long]}, {"tests": ["assert True"], "setup": long}):
+        verdict = graded(code, RIGHT, {**ASSERTS, **changes})
+        assert verdict.status is Status.ERROR and "bytes" in verdict.reason, verdict

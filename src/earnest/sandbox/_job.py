@@ -173,6 +173,9 @@ class Job:
         raise SandboxError("output", f"it sent more than {self.request.limits.output_mb} MB")
 
     def _send(self) -> None:
+        if self._line.fileno() < 0:  # the job has closed its end, and what it said before was read to the end
+            self._sending.clear()
+            return
         with suppress(BlockingIOError):
             try:
                 while self._sending:

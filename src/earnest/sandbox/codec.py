@@ -176,10 +176,10 @@ class _Reader:
 
 def _check_keys(keys: list[Any]) -> None:
     try:
-        hashes = Counter(map(hash, keys))
+        hashes = list(map(hash, keys))
     except TypeError:
         raise CodecError("a key that cannot be one") from None
-    if hashes and max(hashes.values()) > MAX_SAME_HASH:
+    if len(hashes) > MAX_SAME_HASH and max(Counter(hashes).values()) > MAX_SAME_HASH:
         raise CodecError("keys made to collide")
 
 

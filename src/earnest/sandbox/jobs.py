@@ -9,11 +9,13 @@ processes and disk. What comes back is exact builtin values (`codec.py`), never 
 and give a job nothing that it must not know. The three levels, and what each lacks, are in `levels.py`.
 
 What this does not stop: faults of the kernel and of the processor (for those, a virtual machine); side channels such as timing;
-a job that uses all that its limits allow, which is `processes` times `memory_mb` at worst; and whoever writes the functions and
-the data that run out here. Where two jobs talk through the caller, what one says reaches the other.
+a job that uses all that its limits allow, which is `processes` times `memory_mb` at worst (`memory_mb` alone where it may not
+fork); and whoever writes the functions and the data that run out here. Where two jobs talk through the caller, what one says
+reaches the other.
 
 Any thread may call. At most as many jobs of one kind run at once as there are processors; the rest wait, and waiting is not
-charged. All processes end with this one; after a fork, the child starts its own.
+charged. A call whose fork server is lost under it is run once more. All processes end with this one; after a fork, the child
+starts its own.
 """
 
 from __future__ import annotations

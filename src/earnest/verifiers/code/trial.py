@@ -58,6 +58,8 @@ def tried(program: str, gold: Gold, level: Asked, every: bool) -> Outcome:
         return Outcome("error", 0, gold.count, f"the sandbox was lost: {error}"[:500])
     except _OurFault as error:
         return Outcome("error", 0, gold.count, str(error)[:500])
+    except CodecError as error:  # what a program sends is a SandboxError; this is the gold's
+        return Outcome("error", 0, gold.count, f"gold answer: it cannot be given to a job: {error}")
 
 
 def _tried(program: str, gold: Gold, level: Asked, every: bool) -> Outcome:
