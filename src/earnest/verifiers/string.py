@@ -119,14 +119,16 @@ class String(Verifier):
 
 def _lines(text: str) -> list[Candidate]:
     """What follows each "Answer:" that begins a line, to its end or as the next line; and each "the answer is", to the end of
-    the sentence."""
+    the sentence, or to the next of these: no character is looked at twice."""
     found: list[Candidate] = []
-    for match in _LINE.finditer(text):
+    matches = list(_LINE.finditer(text))
+    nexts = [match.start() for match in matches[1:]] + [len(text)]
+    for match, limit in zip(matches, nexts, strict=True):
         start = match.end()
-        while start < len(text) and text[start].isspace():
+        while start < limit and text[start].isspace():
             start += 1
-        stop = text.find("\n", start)
-        stop = len(text) if stop < 0 else stop
+        stop = text.find("\n", start, limit)
+        stop = limit if stop < 0 else stop
         sentence = None if match[0].rstrip(" \t*_").endswith((":", "：", "#")) else _SENTENCE.search(text, start, stop)
         stop = sentence.end() if sentence else stop
         found.append(Candidate(_EMPHASIS.sub("", text[start:stop]), match.start(), stop))
