@@ -23,6 +23,8 @@ deep, 256 digits in a run and 2,048 in all, 256 commands, 1,024 operators; then 
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,7 +116,12 @@ def _said(text: str, gold: Gold) -> _Said:
         return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", clip(extracted)))
     rest = commitment.retraction(text, settled)
     later = {_key(m[0]) for m in NUMBER.finditer(rest)} - {None}
-    if later - {_key(extracted)} or NUMBER_WORD.search(rest) or _is_contradicted(text, settled):
+    if (
+        later - {_key(extracted)}
+        or NUMBER_WORD.search(rest)
+        or _is_contradicted(text, settled)
+        or _has_rival_line(text, extracted)
+    ):
         return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", clip(extracted)))
     if text.startswith("\\", settled.start):
         if isinstance(gold.node, Quantity) and not isinstance(read(bare(extracted)), Quantity):
@@ -124,6 +131,18 @@ def _said(text: str, gold: Gold) -> _Said:
         if text[settled.start] != "<" or not any(char.isdigit() for char in extracted[: -len(said) or None]):
             extracted = said
     return _Said(extracted)
+
+
+_HEADED = re.compile(r"^[ \t]{0,8}####[ \t]{0,8}([^\s#][^\n]{0,200})$", re.MULTILINE)
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+
+
+def _has_rival_line(text: str, extracted: str) -> bool:
+    """Whether a `####` line is another answer: a formula, which a heading in words is not."""
+    if "####" not in text:
+        return False
+    formulas = {_key(m[1]) for m in deque(_HEADED.finditer(text), maxlen=_MOST_BOXES) if not _WORD.search(m[1])}
+    return bool(formulas - {None, _key(extracted)})
 
 
 def _is_contradicted(text: str, settled: Candidate) -> bool:
