@@ -25,6 +25,7 @@ LAYERS = (
     ("api",),
     ("__init__",),
     ("cli",),
+    ("__main__",),
 )
 """Top-level modules and folders, lowest first. A module imports from lower layers and from its own folder."""
 

@@ -249,3 +249,10 @@ def test_closed_pipe_is_no_crash():
     process.stdout.close()
     assert process.wait() == 1 and process.stderr.read() == b""
     process.stderr.close()
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "earnest", "list", "gate"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "verifier" in done.stdout

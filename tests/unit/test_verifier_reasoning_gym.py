@@ -391,7 +391,7 @@ def test_a_task_that_cannot_be_made_says_why() -> None:
     for fields, what in (
         ({"dataset": "composite"}, "a mixture"),
         ({"dataset": "gcd", "config": {"seed": 3}}, "settings of the task"),
-        ({}, "required"),
+        ({}, "is missing"),
     ):
         with pytest.raises(KeyedConfigError, match=what):
             build("task", {"name": "reasoning_gym", **fields})

@@ -35,7 +35,7 @@ class Overlap:
     of: int  # that there are
     verbatim: int
     twins: int | None  # besides the verbatim ones; None: not measured, the problems are templated
-    ngrams: int
+    ngrams: int | None  # None: not measured, both are templated: their questions share the words of their instructions
     example: tuple[str, str] | None  # (asked, trained)
 
 
@@ -44,7 +44,8 @@ def overlap(held_out: Source, trained: Source, look_at: int) -> Overlap:
     asked, known = subset(held_out.problems, look_at), subset(trained.problems, look_at)
     questions = {normalised(p.question): p for p in known}
     wanted: dict[int, list[int]] = {}  # n-gram -> places of the questions that have it; training texts may be long
-    for place, problem in enumerate(asked):
+    worded = not (held_out.templated and trained.templated)
+    for place, problem in enumerate(asked if worded else ()):
         for gram in _ngrams(problem.question):
             wanted.setdefault(gram, []).append(place)
     shared: dict[int, Problem] = {}
@@ -61,8 +62,9 @@ def overlap(held_out: Source, trained: Source, look_at: int) -> Overlap:
         pairs = {**{place: known[other] for place, other in found.items()}, **pairs}
     first = next(((asked[i].question, pairs[i].question) for i in sorted(pairs)), None)
     return Overlap(
-        held_out.name, trained.name, len(asked), len(known), len(trained.problems), len(same), near, len(shared), first
-    )
+        held_out.name, trained.name, len(asked), len(known), len(trained.problems), len(same), near,
+        len(shared) if worded else None, first,
+    )  # fmt: skip
 
 
 class Data(Gate):

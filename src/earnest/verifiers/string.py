@@ -123,7 +123,7 @@ def _lines(text: str) -> list[Candidate]:
     found: list[Candidate] = []
     matches = list(_LINE.finditer(text))
     nexts = [match.start() for match in matches[1:]] + [len(text)]
-    for match, limit in zip(matches, nexts, strict=True):
+    for match, limit in zip(matches, nexts, strict=False):
         start = match.end()
         while start < limit and text[start].isspace():
             start += 1

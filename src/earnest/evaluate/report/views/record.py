@@ -182,5 +182,6 @@ def machine(info: Row) -> str:
     if not isinstance(found, Mapping):
         return "The machine was not noted"
     threads = found.get("threads")
-    held = f", programs held by {found['sandbox']}" if found.get("sandbox") else ""
+    level = found.get("sandbox")
+    held = "" if not level else ", programs not held at all" if level == "unsafe" else f", programs held by {level}"
     return f"{found.get('device')}, {found.get('dtype')}, {threads} CPU thread{'' if threads == 1 else 's'}{held}"
