@@ -35,7 +35,7 @@ NUMBER = re.compile(r"-?[0-9][0-9,]*+(?:\.[0-9]++)?+(?:/[0-9]++)?+(?<!,)")
 class Number(Verifier):
     """One number, exactly. Example: gold "1000.50" is met by `\\boxed{\\$1{,}000.50}`, gold "0.28" by `28\\%`."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     evaluated: bool = False
     """Also refuse powers (`2^{10}`) and fractions that can be reduced (`2/4`): for problems that are written as one."""
