@@ -112,7 +112,7 @@ def test_the_first_status_that_is_not_ok_is_that_of_the_whole() -> None:
     verdict = grade(both, "3 + 4 = 7\n#### 7", "7")
     assert verdict.steps == ((9, 1.0),) and verdict.extracted == "7"
     assert both.check_gold("x") == "number: not one number" and both.check_gold("7") is None
-    assert both.label == "all(steps 1, number 1)"
+    assert both.label == "all(steps 1, number 2)"
 
 
 def test_each_member_may_have_a_gold_of_its_own() -> None:
