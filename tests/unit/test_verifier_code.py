@@ -25,7 +25,7 @@ from earnest.verifiers.code import Code, trial
 from earnest.verifiers.code.compare import same, same_lines
 from earnest.verifiers.code.fence import blocks, program
 from earnest.verifiers.code.gold import Gold, read
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from grading import grade, make_item
 
 NAN = float("nan")

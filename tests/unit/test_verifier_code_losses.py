@@ -21,7 +21,7 @@ from earnest.verifiers import golds
 from earnest.verifiers.code import Code
 from earnest.verifiers.code.compare import same_lines
 from earnest.verifiers.code.gold import read
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from grading import grade
 
 ASSERTS: dict[str, Json] = {"kind": "assert", "entry_point": "add", "time_limit_s": 2, "tests": []}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from earnest.types import Status
 from earnest.verifiers import golds
 from earnest.verifiers.expression import Expression, sides_of
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from grading import grade
 
 GOLD = golds.write({"numbers": [4, 9, 10, 13], "target": 24})

@@ -10,7 +10,7 @@ import pytest
 from earnest.types import Status
 from earnest.verifiers.literal import Literal, read
 from earnest.verifiers.number import Number
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from grading import grade, make_item
 
 PAID = {

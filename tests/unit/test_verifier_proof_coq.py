@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from earnest.types import Status
 from earnest.verifiers.proof import Proof, coq
 from earnest.verifiers.proof.coq import CoqGoal, sentences, tactics
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from grading import grade, make_item
 
 needs_coq = pytest.mark.skipif(shutil.which("coqc", path=coq.PROGRAMS) is None, reason="no coqc on this machine")

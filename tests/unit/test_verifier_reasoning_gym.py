@@ -26,7 +26,7 @@ from earnest.verifiers.reasoning_gym.checks import OWN, same
 from earnest.verifiers.reasoning_gym.formulas import Unreadable, exact, parse
 from earnest.verifiers.reasoning_gym.rows import TESTED, Name, Row, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from grading import grade
 
 SOURCE = Path(__file__).parents[2] / "src" / "earnest" / "verifiers" / "reasoning_gym"

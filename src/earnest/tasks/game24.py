@@ -26,7 +26,7 @@ from earnest.tasks.generated import split_of
 from earnest.tasks.rows import stamp
 from earnest.types import Problem, Solution, Split
 from earnest.verifiers import golds
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 TARGET = 24
 TEST = range(901, 1001)

@@ -25,7 +25,7 @@ from earnest.verifiers import golds
 from earnest.verifiers.reasoning_gym import question_hash
 from earnest.verifiers.reasoning_gym.rows import REMEDY, Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 ASK = "\n\nGive the final answer alone between <answer> and </answer>."
 DRAWS = 4

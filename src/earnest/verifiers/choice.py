@@ -19,7 +19,7 @@ from earnest.verifiers import commitment, options
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
 from earnest.verifiers.options import Named, Options
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 MAX_LINES = 200

@@ -24,7 +24,7 @@ from earnest.component import BuildContext, KeyedConfigError, plug, validate
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import unanswered, ungradable
 
 

@@ -21,7 +21,7 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, golds, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 MAX_CHARS = 1000

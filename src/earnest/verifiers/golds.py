@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from earnest.types import Json
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 KEYS = ("gold", "answer", "solution")
 """Where a row has its gold, the first that is there: `solution` is a worked one in data sets that have an `answer` too."""

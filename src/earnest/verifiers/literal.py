@@ -15,7 +15,8 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
-from earnest.verifiers.units import MONEY, Refused, Suffix, read_suffix
+from earnest.verifiers.refused import Refused
+from earnest.verifiers.units import MONEY, Suffix, read_suffix
 
 MAX_CHARS = 4096
 MAX_DIGITS = 256

@@ -20,7 +20,7 @@ from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
 from earnest.verifiers.literal import Literal
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 _SHORT = 64

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 from earnest.verifiers import golds, literal
 from earnest.verifiers.literal import Literal
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 MAX_OPTIONS = 64
 MAX_CHARS = 4096

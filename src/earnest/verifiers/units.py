@@ -10,16 +10,10 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from earnest.verifiers.refused import Refused
+
 MONEY = "$€£¥₹"
 MAX_UNIT_WORDS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a text is not what it should be: one number, a gold, an expression. limit: it is too large to look at."""
-
-    reason: str
-    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from earnest.verifiers.base import Verifier
 from earnest.verifiers.code.fence import program
 from earnest.verifiers.code.gold import Gold, read
 from earnest.verifiers.code.trial import Outcome, tried
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable
 
 MAX_CHARS = 100_000

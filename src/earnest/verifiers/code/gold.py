@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from earnest.sandbox.codec import CodecError, encode
 from earnest.verifiers import golds
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 Kind: TypeAlias = Literal["functional", "assert", "stdio"]
 

@@ -20,7 +20,7 @@ from earnest.verifiers.base import Verifier
 from earnest.verifiers.constraint.reading import read
 from earnest.verifiers.constraint.response import MAX_CHARS, Response
 from earnest.verifiers.constraint.rule import Rule, TooMuch
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import unanswered, ungradable
 
 EXTRACTED_CHARS = 200

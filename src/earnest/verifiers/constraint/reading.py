@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from earnest.verifiers import golds
 from earnest.verifiers.constraint import data, layout, lengths, wording
 from earnest.verifiers.constraint.rule import Rule
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 MAX_CONSTRAINTS = 100
 

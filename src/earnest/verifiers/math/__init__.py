@@ -45,7 +45,7 @@ from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Qu
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 _SHORT = 64

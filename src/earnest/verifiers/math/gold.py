@@ -20,7 +20,7 @@ from earnest.verifiers.math.forms import number_of
 from earnest.verifiers.math.marks import bare, joined, normal, unescaped
 from earnest.verifiers.math.nodes import Listing, Node, Quantity, Unreadable
 from earnest.verifiers.math.parse import read
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 MAX_GOLD = 50_000
 _AROUND = 200

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from earnest.verifiers.math.nodes import Unreadable
-from earnest.verifiers.units import MAX_UNIT_WORDS, Refused, read_suffix
+from earnest.verifiers.refused import Refused
+from earnest.verifiers.units import MAX_UNIT_WORDS, read_suffix
 
 _SPELLINGS = """
 mm millimeter millimetre; cm centimeter centimetre; m meter metre; km kilometer kilometre; in inch inches; ft foot feet; yd

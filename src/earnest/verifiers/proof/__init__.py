@@ -36,7 +36,7 @@ from earnest.verifiers.proof import coq, metamath
 from earnest.verifiers.proof.answer import proof_text
 from earnest.verifiers.proof.check import Target
 from earnest.verifiers.proof.coq import CoqGoal
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import unanswered, ungradable
 
 Goal: TypeAlias = "Target | CoqGoal"

@@ -30,7 +30,7 @@ from typing import Any
 from earnest.errors import MissingDependency
 from earnest.sandbox.jobs import Limits, Output, SandboxError, command
 from earnest.types import Status, Verdict
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
 
 MAX_CHARS = 20_000

@@ -17,7 +17,7 @@ from earnest.types import Status, Verdict
 from earnest.verifiers.proof import check
 from earnest.verifiers.proof.check import Target
 from earnest.verifiers.proof.database import Assertion, Database, read
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import quoted, right, unanswered, wrong
 
 SHIPPED = Path(__file__).with_name("propositional.mm")

@@ -32,7 +32,7 @@ from earnest.verifiers.reasoning_gym.checks import OWN, same
 from earnest.verifiers.reasoning_gym.formulas import Unreadable
 from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
 from earnest.verifiers.reasoning_gym.tables import REFUSED, SCORED, UNSTABLE
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
 
 MAX_CHARS = 4096

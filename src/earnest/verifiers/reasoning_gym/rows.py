@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from earnest.types import Json
-from earnest.verifiers.units import Refused
+from earnest.verifiers.refused import Refused
 
 TIMEOUT_S = 120.0
 REMEDY = 'pip install "earnest[gym]"'

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.steps.runs import Run
 from earnest.verifiers.steps.tokens import NUMBER, OPEN, OPERATOR, PERCENT, PREFIX, WORD
 from earnest.verifiers.steps.value import Reading, Shown, Value, shown, value
 from earnest.verifiers.steps.words import UNITS
-from earnest.verifiers.units import Refused
 
 Outcome: TypeAlias = Literal["right", "wrong", "not checkable"]
 

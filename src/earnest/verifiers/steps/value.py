@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import factorial, isqrt
 
+from earnest.verifiers.refused import Refused
 from earnest.verifiers.steps.runs import Run
 from earnest.verifiers.steps.tokens import BANG, CLOSE, NUMBER, OPEN, OPERATOR, PERCENT, PREFIX, WORD, Token
 from earnest.verifiers.steps.words import SCALES, UNITS
-from earnest.verifiers.units import Refused
 
 MAX_TOKENS = 256
 MAX_DEPTH = 32
