@@ -107,6 +107,9 @@ def _fault(level: Level) -> str | None:
         return f"made for Linux on x86-64, this is {platform.system()} on {platform.machine()}"
     if level == "bwrap" and _view.bwrap() is None:
         return "the program bwrap is not installed"
+    below = [path for path in _view.readable() if path.startswith("/tmp/")]
+    if level == "bwrap" and below:
+        return f"{below[0]} is below /tmp, where every job has a folder of its own"
     if level == "landlock" and _landlock.version() == 0:
         return "the kernel has no Landlock, or it is switched off"
     if level == "landlock" and _view.exposed():
