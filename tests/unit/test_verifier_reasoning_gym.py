@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -322,7 +323,8 @@ def test_a_process_that_was_lost_is_started_again(monkeypatch: pytest.MonkeyPatc
     server._process.wait()
     assert not isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 1)), Refused)
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["earnest.verifiers.reasoning_gym.rows"], "TIMEOUT_S", 0.0)
+        patch.setattr(sys.modules["earnest.verifiers.reasoning_gym.rows"], "TIMEOUT_S", 0.01)
+        server._process.send_signal(signal.SIGSTOP)
         assert isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 2)), Refused)
     assert not isinstance(rows_of(Name("gcd", '{"seed":99,"size":8}', 2)), Refused)
 
