@@ -193,7 +193,7 @@ def test_show_takes_the_stage_by_its_name(here: Path) -> None:
 def test_a_task_with_settings_is_written_as_in_a_recipe(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows(here / "rows.jsonl", 26)
     assert outcome(["audit", "number", "--task", "{name: jsonl, path: rows.jsonl}"]) == 0
-    assert "number (version 1) on jsonl" in capsys.readouterr().out
+    assert "number (version 2) on jsonl" in capsys.readouterr().out
     assert outcome(["audit", "number", "--task", "{name: jsonl"]) == 2
     assert "--task is not YAML" in capsys.readouterr().err
     assert outcome(["audit", "number", "--task", "7"]) == 2
