@@ -185,6 +185,7 @@ class Group:
 
     problem: Problem
     rollouts: tuple[Rollout, ...]
+    given: int = 0  # tokens that every completion was made to begin with; they are the end of prompt_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +278,7 @@ class Record:
     logprob_mean: float | None = None
     advantage: float | None = None
     reward_parts: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    given: int = 0  # tokens of the text that were not the model's, but the beginning of a gold
 
 
 @dataclass(frozen=True, slots=True)

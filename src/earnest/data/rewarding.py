@@ -34,7 +34,7 @@ def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int) -> Rew
         for rollout, score in zip(rollouts, column, strict=True)
         if isinstance(score, Failed) and rollout.verdict.status is not Status.ERROR
     )
-    groups = tuple(Group(group.problem, tuple(next(scored) for _ in group.rollouts)) for group in groups)
+    groups = tuple(replace(group, rollouts=tuple(next(scored) for _ in group.rollouts)) for group in groups)
     return Rewarded(groups, next(failures, ""))
 
 

@@ -42,7 +42,7 @@ def to_step(
     )
 
 
-def from_step(step: Step, credit: Credit, weight_N: Tensor) -> list[Sample]:
+def from_step(step: Step, credit: Credit, weight_N: Tensor, *, old_logp_T: Tensor | None = None) -> list[Sample]:
     """One sample per rollout. A weight of 0 is the algorithm's promise that a rollout has no gradient; it is left out."""
     lengths = step.length_N.tolist()
 
@@ -52,10 +52,10 @@ def from_step(step: Step, credit: Credit, weight_N: Tensor) -> list[Sample]:
     rollouts = [r for group in step.groups for r in group.rollouts]
     parts = zip(
         rollouts, lengths, weight_N.tolist(), cut(step.sampler_logp_T), cut(credit.advantage_T), cut(credit.return_T),
-        cut(step.value_T), cut(step.ref_logp_T), strict=True,
+        cut(step.value_T), cut(step.ref_logp_T), cut(old_logp_T), strict=True,
     )  # fmt: skip
     samples: list[Sample] = []
-    for rollout, length, weight, sampler_logp, advantage, returns, old_value, ref_logp in parts:
+    for rollout, length, weight, sampler_logp, advantage, returns, old_value, ref_logp, old_logp in parts:
         if length == 0 or weight == 0:
             continue
         ids = rollout.completion.token_ids
@@ -66,6 +66,7 @@ def from_step(step: Step, credit: Credit, weight_N: Tensor) -> list[Sample]:
                 mask=(*((False,) * len(rollout.prompt_ids)), *rollout.completion.sampled),
                 weight=weight,
                 sampler_logprobs=sampler_logp,
+                old_logprobs=old_logp,
                 advantages=advantage,
                 returns=returns,
                 old_values=old_value,

@@ -13,10 +13,15 @@ from pydantic import Field, model_validator
 
 from earnest.algorithms.base import Algorithm
 from earnest.component import build, plug
+from earnest.data.gathering.gatherer import Asking, Gatherer
+from earnest.data.gathering.hints import check_traces
+from earnest.data.gathering.refill import BUDGET
+from earnest.data.gathering.remedies import Remedies
 from earnest.data.rollouts import Roller, with_answer
 from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
+from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
 from earnest.rewards.base import Terms, correct_alone
 from earnest.seeding import derive, rng
@@ -43,7 +48,7 @@ def _default_algorithm() -> Algorithm:
     return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
 
 
-class Rl(TrainingStage):
+class Rl(Remedies, TrainingStage):
     """Policy gradient against a verifier, or another reward."""
 
     requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
@@ -84,8 +89,16 @@ class Rl(TrainingStage):
             raise ValueError(f"critic_lr has no effect: {self.algorithm.name} has no critic; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _remedies_have_an_effect(self) -> Self:
+        self.check_sizes(self.prompts_per_step, self.group_size)
+        return self
+
     def reads(self, task: Task) -> tuple[Reading, ...]:
+        """Raises ConfigError for hints where the task has no traces."""
         own = self.task or task
+        if self.hints is not None:
+            check_traces(own)
         dev = (Reading(task=own, split="dev", trains=False),) if looking_at(self.gates, Samples) else ()
         return (Reading(task=own, split="train", trains=True), *dev)
 
@@ -102,15 +115,14 @@ class Rl(TrainingStage):
             if "critic" in algorithm.needs:
                 value_head = ValueHead(policy.module.config.hidden_size).to(policy.device)
             reference = context.open_policy(start) if "reference" in algorithm.needs else None
+            gatherer = self._gatherer(context, task, reader, policy, sampling)
             source = OnPolicy(
-                task.problems("train"), reader, engine, policy, algorithm,
+                gatherer, engine, policy, algorithm,
                 Rollouts(
-                    stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
-                    sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
-                    error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=self.reward, held_out=context.held_out,
+                    stage=self.id, max_tokens=self.micro_batch_tokens, few_live=self.few_live,
+                    on_few_live=self.on_few_live,
                 ),
-                value_head=value_head, reference=reference, tell=partial(self._tell, context),
+                value_head=value_head, reference=reference,
             )  # fmt: skip
             loss = PolicyGradient(algorithm, self.temperature, value_head)
             outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
@@ -121,6 +133,9 @@ class Rl(TrainingStage):
             )
             context.log.event("few_live", message, steps=source.small_steps)
             context.echo(f"[{self.id}] {message}")
+        if spent := gatherer.last_words():
+            context.log.event(BUDGET, spent)
+            context.echo(f"[{self.id}] {spent}")
         if source.live_steps == 0:
             context.log.event("no_signal", "no group had two different rewards in any step", level="error")
         return outcome
@@ -143,7 +158,17 @@ class Rl(TrainingStage):
         permuted = reader.regrade(groups, [with_answer(p, golds[i]) for i, p in enumerate(problems)])
         context.show(self.gates, Samples(stage=self.id, groups=groups, permuted=permuted))
 
-    def _tell(self, context: Context, failure: str) -> None:
-        message = f"{failure}\nThis is the first; the others are counted in the metrics."
-        context.log.event("grading_failed", message, level="warning")
+    def _gatherer(self, context: Context, task: Task, reader: Roller, policy: Policy, sampling: Sampling) -> Gatherer:
+        asking = Asking(
+            prompts_per_step=self.prompts_per_step, group_size=self.group_size, sampling=sampling,
+            seed=derive(context.seed, self.id), error_ceiling=self.error_ceiling, reward=self.reward,
+            held_out=context.held_out, remedies=self,
+        )  # fmt: skip
+        tell = partial(self._tell, context)
+        problems, length = task.problems("train"), policy.context_length
+        return Gatherer(problems, reader, asking, tell=tell, gold=task.gold, context=length)
+
+    def _tell(self, context: Context, event: str, sentence: str) -> None:
+        message = f"{sentence}\nThis is the first; the others are counted in the metrics."
+        context.log.event(event, message, level="warning")
         context.echo(f"[{self.id}] {message}")

@@ -1,4 +1,4 @@
-"""Reinforcement learning's source: problems to judged rollouts of the present policy, to credit, to samples.
+"""Reinforcement learning's source: judged rollouts of the present policy to credit, to samples.
 
 The algorithm sees the whole optimizer step at once; what it needs besides (a critic's values, a reference's log-probs) is
 computed here and handed over.
@@ -7,46 +7,33 @@ computed here and handed over.
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 
 from earnest.algorithms.base import Algorithm
+from earnest.data.gathering.gatherer import Gatherer
 from earnest.data.reading import read_ends, read_tokens
-from earnest.data.rewarding import reward
-from earnest.data.rollouts import Roller
 from earnest.data.samples import from_step, plain_samples, to_step
-from earnest.data.select import Order, among
 from earnest.engines.base import EngineSession
-from earnest.errors import GateRefused
 from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
-from earnest.rewards.base import Weighted, correct_alone
-from earnest.seeding import derive
 from earnest.train.loop import Source, Work
-from earnest.types import Finish, Group, Json, Problem, Rollout, Sampling, Status, Step
+from earnest.types import Group, Json, Step
 
 FewLive: TypeAlias = Literal["scale", "skip", "take"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollouts:
-    """How many, how drawn, how rewarded, and how many failures of the grader end the run."""
+    """How what was gathered is learned from."""
 
     stage: str
-    prompts_per_step: int
-    group_size: int
-    sampling: Sampling
-    seed: int
     max_tokens: int  # of a micro-batch
-    error_ceiling: float
     few_live: float = 0.0  # share of groups with a signal below which `on_few_live` applies
     on_few_live: FewLive = "scale"
-    reward: tuple[Weighted, ...] = field(default_factory=correct_alone)
-    held_out: frozenset[str] = frozenset()  # questions of evaluations, normalised
 
 
 class OnPolicy(Source):
@@ -62,64 +49,41 @@ class OnPolicy(Source):
     )
 
     def __init__(
-        self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, policy: Policy, algorithm: Algorithm,
-        config: Rollouts, *, value_head: ValueHead | None, reference: Policy | None,
-        tell: Callable[[str], None] = lambda failure: None,
+        self, gatherer: Gatherer, engine: EngineSession, policy: Policy, algorithm: Algorithm, config: Rollouts, *,
+        value_head: ValueHead | None, reference: Policy | None,
     ) -> None:  # fmt: skip
-        self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
+        self.gatherer, self.engine, self.policy = gatherer, engine, policy
         self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
-        self.order = Order(len(problems), config.seed)
         self.live_steps, self.small_steps = 0, 0
-        self.tell, self.told = tell, False
 
     def work(self, step: int) -> Work:
-        config = self.config
-        problems = [self.problems[i] for i in self.order.take(config.prompts_per_step)]
         self.engine.refresh(self.policy)
-        collected = self.roller.collect(
-            problems, self.engine, n=config.group_size, sampling=config.sampling,
-            seed=derive(config.seed, "rollout", step),
-        )  # fmt: skip
-        rewarding = time.perf_counter()
-        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step))
-        groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
-        metrics = rollout_metrics(groups)
-        self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
-        seen = self._step(groups)
+        gathered = self.gatherer.gather(step, self.engine)
+        seen = self._step(gathered.groups)
         credit = self.algorithm.credit(seen)
         weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
         is_live = bool(credit.live_N.any())
         lr_scale, live_groups = self._lr_scale(credit.live_N, seen.group_N)
-        samples = from_step(seen, credit, weight_N) if is_live and lr_scale > 0 else []
+        old_logp_T = self._old_logp(seen, gathered.replayed)
+        samples = from_step(seen, credit, weight_N, old_logp_T=old_logp_T) if is_live and lr_scale > 0 else []
         self.live_steps += is_live
         self.small_steps += is_live and live_groups < self.config.few_live
-        first_N = _first_of_each(credit.advantage_T, seen.length_N)
-        records = self.roller.records(groups, stage=config.stage, step=step + 1, split="train", advantages=first_N)
-        timing = {"time/generate": collected.timing.generate, "time/grade": grading}
-        metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
-        metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
-        metrics["data/held_out"] = float(among(problems, config.held_out))
-        return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale)
+        advantages = gathered.advantages(_first_of_each(credit.advantage_T, seen.length_N))
+        records = self.gatherer.roller.records(
+            gathered.seen, stage=self.config.stage, step=step + 1, split="train", advantages=advantages
+        )
+        metrics = {**gathered.metrics, **credit.metrics, **gathered.timing, "update/live": float(is_live)}
+        metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale, **gathered.notes}
+        return Work(samples, metrics, records, gathered.tokens, lr_scale)
 
-    def _watch_failures(self, step: int, metrics: Mapping[str, float], verifier: str, term: str) -> None:
-        """Tells the first failure of a verifier or a reward term in full. Raises GateRefused where there are too many."""
-        if (verifier or term) and not self.told:
-            self.told = True
-            self.tell(f"step {step + 1}: {verifier or term}")
-        ceiling = self.config.error_ceiling
-        if metrics["verdict/error"] > ceiling:
-            raise GateRefused(
-                f"the grader failed on {metrics['verdict/error']:.0%} of the rollouts of step {step + 1}",
-                where=f"verifier {self.roller.verifier.name}", why=verifier,
-                remedy="mend the verifier; a failure is never counted as a reward",
-            )  # fmt: skip
-        if metrics["reward/missing"] > ceiling:
-            raise GateRefused(
-                f"{metrics['reward/missing']:.0%} of the rollouts of step {step + 1} have no reward",
-                where=f"reward {', '.join(t.name for t in self.config.reward)}",
-                why=term or verifier or "no term applies to them",
-                remedy="mend the reward; a failure is never counted as a reward of 0",
-            )  # fmt: skip
+    def _old_logp(self, step: Step, replayed: frozenset[int]) -> torch.Tensor | None:
+        """pi_old of every sampled token: the sampler's where a group is replayed, else the present policy's. None: nothing is."""
+        if not replayed:
+            return None
+        samples, temperature = plain_samples(step.groups), self.gatherer.asking.sampling.temperature
+        now_T = read_tokens(self.policy, samples, self.config.max_tokens, temperature, lambda _, f: f.logp_T)
+        is_replayed_N = torch.tensor([group in replayed for group in step.group_N.tolist()])
+        return step.sampler_logp_T.where(torch.repeat_interleave(is_replayed_N, step.length_N), now_T)
 
     def _lr_scale(self, live_N: torch.Tensor, group_N: torch.Tensor) -> tuple[float, float]:
         """What the learning rate of this step is multiplied by, and the share of groups that carry a signal.
@@ -136,7 +100,7 @@ class OnPolicy(Source):
         if self.value_head is None and self.reference is None:
             return step
         samples, budget = plain_samples(groups), self.config.max_tokens
-        temperature = self.config.sampling.temperature
+        temperature = self.gatherer.asking.sampling.temperature
         if self.value_head is not None:
             head = self.value_head
             step = dataclasses.replace(
@@ -151,17 +115,15 @@ class OnPolicy(Source):
 
     def state_dict(self) -> dict[str, Json]:
         return {
-            "position": self.order.position, "live_steps": self.live_steps, "small_steps": self.small_steps,
-            "told": self.told, "engine": self.engine.state_dict(),
+            "gatherer": self.gatherer.state_dict(), "live_steps": self.live_steps, "small_steps": self.small_steps,
+            "engine": self.engine.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
-        position, live_steps, small_steps = state["position"], state["live_steps"], state["small_steps"]
-        engine, told = state["engine"], state["told"]
-        assert isinstance(position, int) and isinstance(live_steps, int) and isinstance(small_steps, int)
-        assert isinstance(engine, dict) and isinstance(told, bool)
-        self.told = told
-        self.order.position, self.live_steps, self.small_steps = position, live_steps, small_steps
+        live_steps, small_steps, engine = state["live_steps"], state["small_steps"], state["engine"]
+        assert isinstance(live_steps, int) and isinstance(small_steps, int) and isinstance(engine, dict)
+        self.live_steps, self.small_steps = live_steps, small_steps
+        self.gatherer.load_state_dict(state["gatherer"])
         self.engine.load_state_dict(engine)
 
 
@@ -171,53 +133,3 @@ def _first_of_each(x_T: torch.Tensor, length_N: torch.Tensor) -> list[float]:
     return [
         x_T[start].item() if length else 0.0 for start, length in zip(starts.tolist(), length_N.tolist(), strict=True)
     ]
-
-
-def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
-    """What one step's rollouts say, with TRL's names where the meaning is the same.
-
-    Rates are over all rollouts; the pass rate and the rewards' means and deviation leave out those that have none.
-    sampler/entropy: minus the mean log-prob of the drawn tokens, in nats, which estimates the policy's entropy a token.
-    """
-    rollouts = [r for group in groups for r in group.rollouts]
-    count = len(rollouts)
-    rewards = torch.tensor([r.reward for r in rollouts if r.reward is not None])
-    rights = [r.verdict.correct for r in rollouts if r.verdict.correct is not None]
-    lengths = [sum(r.completion.sampled) for r in rollouts]
-    drawn = [
-        logp
-        for r in rollouts
-        for logp, own in zip(r.completion.logprobs or (), r.completion.sampled, strict=False)
-        if own
-    ]
-    right = [{r.verdict.correct for r in group.rollouts} - {None} for group in groups]
-    graded = [{r.reward for r in group.rollouts if r.reward is not None} for group in groups]
-    return {
-        "reward": rewards.mean().item() if len(rewards) else float("nan"),
-        "reward_std": rewards.std(correction=0).item() if len(rewards) else float("nan"),
-        **_part_means(rollouts),
-        "reward/missing": 1 - len(rewards) / count,
-        "pass_rate": sum(rights) / len(rights) if rights else float("nan"),
-        "trace_format": sum(r.parsed.well_formed and r.completion.finish is Finish.STOP for r in rollouts) / count,
-        "groups/mixed": sum(len(values) > 1 for values in graded) / len(groups),
-        "frac_reward_zero_std": sum(len(values) <= 1 for values in graded) / len(groups),
-        "groups/all_right": sum(outcomes == {True} for outcomes in right) / len(groups),
-        "sampler/entropy": -sum(drawn) / len(drawn) if drawn else float("nan"),
-        "completions/mean_length": sum(lengths) / count,
-        "completions/max_length": float(max(lengths)),
-        "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,
-        **{f"verdict/{s}": sum(r.verdict.status is s for r in rollouts) / count for s in Status},
-    }
-
-
-def _first_error(groups: Sequence[Group]) -> str:
-    return next((r.verdict.reason for g in groups for r in g.rollouts if r.verdict.status is Status.ERROR), "")
-
-
-def _part_means(rollouts: Sequence[Rollout]) -> dict[str, float]:
-    """The mean of every reward term's own scores, over the rollouts that have one."""
-    means: dict[str, float] = {}
-    for name in dict.fromkeys(name for r in rollouts for name in r.reward_parts):
-        scores = [score for r in rollouts if (score := r.reward_parts.get(name)) is not None]
-        means[f"rewards/{name}/mean"] = sum(scores) / len(scores) if scores else float("nan")
-    return means
