@@ -17,9 +17,9 @@ class DAPO(Clipped, Normalised):
         L   = 1/T sum_it -min(rho_it A_i, clip(rho_it, 1 - clip_low, 1 + clip_high) A_i)
         T   = sum_i |o_i|
 
-    Assumes: several completions per prompt with rewards that differ. The paper's other two parts stand elsewhere: dynamic sampling
-    is the stage's `refill`, and the soft punishment of overlong completions the reward `overlong`. A long completion weighs more
-    than a short one.
+    Assumes: several completions per prompt with rewards that differ. A long completion weighs more than a short one. The
+    paper's other two parts stand elsewhere: dynamic sampling is the stage's `refill`, the soft punishment of overlong
+    completions the reward `overlong`.
 
     Degrades to: GRPO with aggregation "token" and no KL; where all completions have one length, GRPO's mean.
 
@@ -27,7 +27,7 @@ class DAPO(Clipped, Normalised):
     """
 
     clip_high: float = Field(default=0.28, gt=0)
-    """How far the ratio may rise above 1 before the gradient of a right token stops; unlikely tokens need the room."""
+    """How far the ratio may rise above 1 before the gradient of a right token stops: unlikely tokens need room."""
 
     def shares(self, length_N: Tensor, counted_N: Tensor) -> Tensor:
         return reduce.token_mean(length_N, counted_N)
