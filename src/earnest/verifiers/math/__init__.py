@@ -139,6 +139,11 @@ def _said(text: str, gold: Gold) -> _Said:
 
 
 _FINAL = re.compile(r"final answer", re.IGNORECASE)
+_SAYS_FINAL = re.compile(
+    r"(?:\A|[.:!?\n])[\s*_$)\]}]*(?:(?:therefore|thus|hence|so|finally),? )?(?:the |my |our )?final answer\Z",
+    re.IGNORECASE,
+)
+_BEFORE_FINAL = 48
 _HEADED = re.compile(r"^[ \t]{0,8}####[ \t]{0,8}([^\s#][^\n]{0,200})$", re.MULTILINE)
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
@@ -172,6 +177,10 @@ def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> _Said | 
         return None
     if isinstance(commitment.settle(text, found[-1:], _key), Uncommitted):
         return None
+    rest = commitment.retraction(text, found[-1])
+    later = {_key(m[0]) for m in NUMBER.finditer(rest)}
+    if later - {_key(box.text) for box in found[-_MOST_BOXES:]} or NUMBER_WORD.search(rest):
+        return None
     several = joined(text, found[-_MOST_BOXES:])
     if several:
         return _Said(several)
@@ -185,11 +194,10 @@ def _final(text: str, box: Candidate) -> list[Candidate]:
         return []
     after = text[box.end :]
     found = commitment.find(after) if _FINAL.search(after) else []
-    if (
-        isinstance(found, Uncommitted)
-        or not found
-        or not _FINAL.fullmatch(after[found[-1].start - 6 : found[-1].start + 6])
-    ):
+    if isinstance(found, Uncommitted) or not found:
+        return []
+    start = found[-1].start
+    if not _SAYS_FINAL.search(after, max(0, start - _BEFORE_FINAL), start + len("answer")):
         return []
     last = found[-1]
     value = _key(_of_sentence(last.text))
@@ -203,7 +211,7 @@ def _unmarked(text: str, gold: Gold) -> _Said:
     if gold.is_met_by_text(text):
         return _Said(text)
     if len(text) <= _WHOLE_TEXT:
-        if not isinstance(read(bare(text)), Unreadable):
+        if not isinstance(read(bare(text)), Unreadable) or with_point(text):
             return _Said(text)
         formula = only_formula(text)
         if formula.strip():

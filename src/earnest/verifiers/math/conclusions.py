@@ -38,7 +38,8 @@ _DOUBT = re.compile(
     r"|probable|hopefully|seem\w*|appear\w*|estimat\w*|nearly|almost|close|exceed\w*|below|above|up to|more|less|fewer|times"
     r"|twice|half|double|triple|assum\w*|suppos\w*|when\w*|provided|case|cases|should|claim\w*|say|says|said|think\w*|thought|believ\w*"
     r"|hope|ask\w*|question|fail\w*|violat\w*|invalid|mistaken|mistake|suggest\w*|check\w*|verif\w*|try|trying|one of|some"
-    r"|any|every|each|first|second|next|then|another|other|also|or|and|while|whereas|instead|rather|were it|let|consider)\b",
+    r"|any|every|each|first|second|next|then|another|other|also|or|and|while|whereas|instead|rather|were it|let|consider"
+    r"|choices?|options?)\b",
     re.IGNORECASE,
 )
 _NAMED_BEFORE = re.compile(r"\b(?:the|these|those|all|both)\s+\Z", re.IGNORECASE)
@@ -75,7 +76,7 @@ def concluded(text: str, key: Callable[[str], Hashable | None]) -> Candidate | U
         return None
     sentence_end = _ENDS.search(text, found[-1].end)
     rest = text[sentence_end.end() :].strip() if sentence_end else ""
-    if rest and not _COURTESY.fullmatch(rest):
+    if rest and (not _COURTESY.fullmatch(rest) or UNSURE.search(rest)):
         return None
     return commitment.settle(text, [one for one in found if one is not None], key)
 

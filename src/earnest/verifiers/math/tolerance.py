@@ -15,7 +15,7 @@ from earnest.verifiers.math.claims import claim, is_expression, is_open
 from earnest.verifiers.math.compare import ANOTHER, KIND, MAX_ITEMS, UNDONE, difference, in_order, items_of
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.forms import is_undone
-from earnest.verifiers.math.nodes import Grid, Group, Listing, Node, Num, Quantity, Unreadable, children
+from earnest.verifiers.math.nodes import Chain, Grid, Group, Listing, Node, Num, Op, Quantity, Unreadable, children
 from earnest.verifiers.math.regions import infinite, region
 from earnest.verifiers.math.same import constant
 
@@ -46,6 +46,11 @@ def within(gold: Node, answer: Node, tolerance: Fraction, budget: Budget) -> str
 
 def has_value(node: Node, budget: Budget) -> bool:
     """True if there is a number in it that a tolerance can hold for."""
+    if isinstance(node, Chain) and "=" in node.signs:
+        stated = claim(node, budget)
+        return stated is not None and has_value(stated.value, budget)
+    if isinstance(node, Op) and node.name not in ("union", "inter", "minus"):
+        return value_of(node, budget) is not None
     return value_of(node, budget) is not None or any(has_value(child, budget) for child in children(node))
 
 
