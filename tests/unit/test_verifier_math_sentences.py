@@ -87,6 +87,13 @@ NOT_CONCLUDED = """
     Therefore, the choices are 42.
     Therefore, there are 42 more apples than pears.
     Therefore, there are 42 fewer.
+    Therefore, there are 42 pairs that sum to 10.
+    Therefore, there are 42 apples in two bags.
+    Therefore, there are 42 apples in the bag, minus mine.
+    So x + y is 42.
+    Therefore, the value is 42 too many.
+    Therefore, the value is $42$ squared.
+    Therefore, the value is $42$ thousand.
     Therefore, there are no 42 of them.
     Therefore, there are 42 cases, of which two fail.
     Therefore, the value is 42 percent.
@@ -122,6 +129,8 @@ NOT_CONCLUDED = """
     So it is 40. So it is 41. So it is 42.
     So it is 39. We go on from here. So it is 40. We go on from here. So it is 41. We go on from here. So it is 42.
     Answer: half of 42
+    Answer: Jane has negative 42 apples
+    Answer: Jane has 42 dozen apples
     Answer: numbers divisible by 42
     Answer: multiples of 42
     Answer: 42 times as many
@@ -153,6 +162,7 @@ SEVERAL_BOXES = [
     ("\\boxed{1, 2}", "\\boxed{1} papers and \\boxed{2} bins", True),
     ("\\boxed{2, 1}", "\\boxed{1} papers and \\boxed{2} bins", False),
     ("\\boxed{2}", "\\boxed{1} papers and \\boxed{2} bins", False),
+    ("\\boxed{1, 2}", "\\boxed{1} is wrong and \\boxed{2}", False),
     ("\\boxed{1, 2}", "\\boxed{1} no no no \\boxed{2}", False),
 ]
 

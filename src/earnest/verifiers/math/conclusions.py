@@ -14,10 +14,9 @@ from dataclasses import dataclass
 
 from earnest.verifiers import commitment
 from earnest.verifiers.commitment import Candidate, Uncommitted
-from earnest.verifiers.math.marks import HEDGES, UNSURE
+from earnest.verifiers.math.marks import UNSURE
 from earnest.verifiers.number import NUMBER_WORD
-from earnest.verifiers.refused import Refused
-from earnest.verifiers.units import is_unit_word, read_suffix
+from earnest.verifiers.units import is_unit_word
 
 MAX_SENTENCE = 400
 _MOST = 64
@@ -150,9 +149,8 @@ def _placed(sentence: str, item: _Item) -> str:
 
 
 def _with_unit(item: _Item, after: str) -> str:
+    """Words that change a number are for the reader of the answer to refuse."""
     unit = after.strip(" .*_")
     if not unit:
         return item.text
-    if HEDGES.search(unit) or isinstance(read_suffix(f" {unit}"), Refused):
-        return ""
     return f"{item.text} \\text{{ {unit}}}" if item.is_formula else f"{item.text} {unit}"

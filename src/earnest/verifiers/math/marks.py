@@ -12,6 +12,7 @@ from itertools import pairwise
 from earnest.verifiers.commitment import Candidate
 from earnest.verifiers.math.folding import fold
 from earnest.verifiers.math.measures import is_letter_unit, is_unit
+from earnest.verifiers.units import is_unit_word
 
 _ENDS = ' \t\r\n*`"“”'
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
@@ -34,7 +35,7 @@ UNSURE = re.compile(
     r"|between|about|around|approximately|roughly|least|most|than|possible|candidates?)\b|n['’]t\b|[?]",
     re.IGNORECASE,
 )
-HEDGES = re.compile(
+_HEDGES = re.compile(
     r"\b(?:or|either|not|never|maybe|perhaps|possibly|probably|might|guess|wrong|incorrect|false|unless)\b|n['’]t\b|[?]",
     re.IGNORECASE,
 )
@@ -51,6 +52,9 @@ _EQUAL = re.compile(
 )
 _NO_UNITS = ("in", "un", "day", "people", "person")
 """Words that follow an answer more often than they are its unit."""
+_FIRST_WORD = re.compile(r"[ ~*_]{0,4}(?:\\?%|([^\W\d_]+))")
+_GOES_ON = frozenset(["is", "are", "was", "were", "and"])
+"""Words after a number that `is_unit_word` does not know, and that leave it what it is."""
 _OF_PARTS = re.compile(r"(?:[A-Za-z0-9\s{}(),:$~]|\\(?:text|mbox|q?quad)(?![A-Za-z])|\\[ ,;])*")
 _TEXT = re.compile(r"\\(?:text|mbox|q?quad|[ ,;])")
 _PUNCTUATION = str.maketrans("{}(),:~", " " * 7)
@@ -154,15 +158,25 @@ def only_formula(text: str) -> str:
         if end < 0 or found or (left in ("$", "\\(") and "\n" in inside):
             return ""
         found, at = inside, end + len(right)
+        if changes_number(text[at:]):
+            return ""
     if any(char.isdigit() for char in rest) or "\\" in rest or not _CONCLUDES.search(rest.rstrip()):
         return ""
     return found
 
 
+def changes_number(after: str) -> bool:
+    """True if the first word after a number makes it another one: squared, thousand, per cent."""
+    word = _FIRST_WORD.match(after)
+    if word is None:
+        return False
+    return word[0].endswith("%") or not (word[1].lower() in _GOES_ON or len(word[1]) == 1 or is_unit_word(word[1]))
+
+
 def after_is(sentence: str) -> str:
     """What a sentence says that something is; "" if it says nothing of the kind, or is not sure of it."""
     marks = list(_IS.finditer(sentence[:MAX_SENTENCE]))
-    if not marks or len(sentence) > MAX_SENTENCE or HEDGES.search(sentence):
+    if not marks or len(sentence) > MAX_SENTENCE or _HEDGES.search(sentence):
         return ""
     if UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
         return ""
