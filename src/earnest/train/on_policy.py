@@ -1,39 +1,31 @@
-"""Reinforcement learning's source: judged rollouts of the present policy to credit, to samples.
-
-The algorithm sees the whole optimizer step at once; what it needs besides (a critic's values, a reference's log-probs) is
-computed here and handed over.
-"""
+"""Reinforcement learning's source: `data/gathering/` brings judged rollouts of the present policy, `updates.py` makes samples of
+them."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 
-from earnest.algorithms.base import Algorithm
 from earnest.data.gathering.gatherer import Gatherer
-from earnest.data.reading import read_ends, read_tokens
-from earnest.data.samples import from_step, plain_samples, to_step
 from earnest.engines.base import EngineSession
-from earnest.models.base import Policy
-from earnest.models.heads import ValueHead
 from earnest.train.loop import Source, Work
-from earnest.types import Group, Json, Step
+from earnest.train.updates import Planner
+from earnest.types import Json
 
 FewLive: TypeAlias = Literal["scale", "skip", "take"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollouts:
-    """How what was gathered is learned from."""
+    """What is made of a step's rollouts."""
 
     stage: str
-    max_tokens: int  # of a micro-batch
     few_live: float = 0.0  # share of groups with a signal below which `on_few_live` applies
     on_few_live: FewLive = "scale"
+    critic_warmup: int = 0  # steps in which only the critic learns
 
 
 class OnPolicy(Source):
@@ -48,42 +40,36 @@ class OnPolicy(Source):
         "sampler/entropy",
     )
 
-    def __init__(
-        self, gatherer: Gatherer, engine: EngineSession, policy: Policy, algorithm: Algorithm, config: Rollouts, *,
-        value_head: ValueHead | None, reference: Policy | None,
-    ) -> None:  # fmt: skip
-        self.gatherer, self.engine, self.policy = gatherer, engine, policy
-        self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
+    def __init__(self, gatherer: Gatherer, engine: EngineSession, planner: Planner, config: Rollouts) -> None:
+        self.gatherer, self.engine, self.planner, self.config = gatherer, engine, planner, config
         self.live_steps, self.small_steps = 0, 0
 
     def work(self, step: int) -> Work:
-        self.engine.refresh(self.policy)
+        config = self.config
+        self.engine.refresh(self.planner.policy)
         gathered = self.gatherer.gather(step, self.engine)
-        seen = self._step(gathered.groups)
-        credit = self.algorithm.credit(seen)
-        weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
-        is_live = bool(credit.live_N.any())
-        lr_scale, live_groups = self._lr_scale(credit.live_N, seen.group_N)
-        old_logp_T = self._old_logp(seen, gathered.replayed)
-        samples = from_step(seen, credit, weight_N, old_logp_T=old_logp_T) if is_live and lr_scale > 0 else []
+        plan = self.planner.plan(gathered.groups, step, gathered.replayed)
+        live_N, group_N = plan.credit.live_N, plan.step.group_N
+        is_live = bool(live_N.any())
+        lr_scale, live_groups = self._lr_scale(live_N, group_N)
         self.live_steps += is_live
-        self.small_steps += is_live and live_groups < self.config.few_live
-        advantages = gathered.advantages(_first_of_each(credit.advantage_T, seen.length_N))
+        self.small_steps += is_live and live_groups < config.few_live
+        advantages = gathered.advantages(_first_of_each(plan.credit.advantage_T, plan.step.length_N))
         records = self.gatherer.roller.records(
-            gathered.seen, stage=self.config.stage, step=step + 1, split="train", advantages=advantages
+            gathered.seen, stage=config.stage, step=step + 1, split="train", advantages=advantages
         )
-        metrics = {**gathered.metrics, **credit.metrics, **gathered.timing, "update/live": float(is_live)}
-        metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale, **gathered.notes}
-        return Work(samples, metrics, records, gathered.tokens, lr_scale)
+        metrics = {**gathered.metrics, **plan.metrics, **gathered.timing, "update/live": float(is_live)}
+        metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
+        metrics["sampler/lag"] = float(self.planner.policy.version - gathered.oldest)
+        return Work(
+            plan.updates if lr_scale > 0 else (), {**metrics, **gathered.notes}, records, gathered.tokens, lr_scale,
+            heads_only=step < config.critic_warmup,
+        )  # fmt: skip
 
-    def _old_logp(self, step: Step, replayed: frozenset[int]) -> torch.Tensor | None:
-        """pi_old of every sampled token: the sampler's where a group is replayed, else the present policy's. None: nothing is."""
-        if not replayed:
-            return None
-        samples, temperature = plain_samples(step.groups), self.gatherer.asking.sampling.temperature
-        now_T = read_tokens(self.policy, samples, self.config.max_tokens, temperature, lambda _, f: f.logp_T)
-        is_replayed_N = torch.tensor([group in replayed for group in step.group_N.tolist()])
-        return step.sampler_logp_T.where(torch.repeat_interleave(is_replayed_N, step.length_N), now_T)
+    def after(self, step: int) -> Mapping[str, float]:
+        if self.planner.reference is not None:
+            self.planner.reference.renew(self.planner.policy, step)
+        return {}
 
     def _lr_scale(self, live_N: torch.Tensor, group_N: torch.Tensor) -> tuple[float, float]:
         """What the learning rate of this step is multiplied by, and the share of groups that carry a signal.
@@ -95,28 +81,11 @@ class OnPolicy(Source):
             return 1.0, share
         return (share / self.config.few_live if self.config.on_few_live == "scale" else 0.0), share
 
-    def _step(self, groups: Sequence[Group]) -> Step:
-        step = to_step(groups)
-        if self.value_head is None and self.reference is None:
-            return step
-        samples, budget = plain_samples(groups), self.config.max_tokens
-        temperature = self.gatherer.asking.sampling.temperature
-        if self.value_head is not None:
-            head = self.value_head
-            step = dataclasses.replace(
-                step,
-                value_T=read_tokens(self.policy, samples, budget, temperature, lambda _, f: head(f.hidden_T)),
-                bootstrap_N=read_ends(self.policy, samples, budget, head),
-            )
-        if self.reference is not None:
-            ref_logp_T = read_tokens(self.reference, samples, budget, temperature, lambda _, f: f.logp_T)
-            step = dataclasses.replace(step, ref_logp_T=ref_logp_T)
-        return step
-
     def state_dict(self) -> dict[str, Json]:
         return {
             "gatherer": self.gatherer.state_dict(), "live_steps": self.live_steps, "small_steps": self.small_steps,
             "engine": self.engine.state_dict(),
+            "reference": None if self.planner.reference is None else self.planner.reference.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
@@ -125,6 +94,17 @@ class OnPolicy(Source):
         self.live_steps, self.small_steps = live_steps, small_steps
         self.gatherer.load_state_dict(state["gatherer"])
         self.engine.load_state_dict(engine)
+        if self.planner.reference is not None:
+            reference = state["reference"]
+            assert isinstance(reference, Mapping)
+            self.planner.reference.load_state_dict(reference)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {} if self.planner.reference is None else self.planner.reference.tensors()
+
+    def load_tensors(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        if tensors and self.planner.reference is not None:
+            self.planner.reference.load_tensors(tensors)
 
 
 def _first_of_each(x_T: torch.Tensor, length_N: torch.Tensor) -> list[float]:

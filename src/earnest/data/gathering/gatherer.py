@@ -60,6 +60,11 @@ class Gathered:
         """Tokens that were sampled."""
         return sum(sum(r.completion.sampled) for group in self.seen for r in group.rollouts)
 
+    @property
+    def oldest(self) -> int:
+        """The oldest version of the policy that sampled any of what is seen."""
+        return min(r.completion.policy_version for group in self.seen for r in group.rollouts)
+
     def advantages(self, first_N: Sequence[float]) -> list[float | None]:
         """The advantages of `groups` (one per rollout) as those of `seen`: None where nothing was learned from it."""
         given = iter(first_N)
