@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.kl import KL
 from earnest.data.gathering.curriculum import Curriculum
 from earnest.data.gathering.gatherer import Gathered, Gatherer
 from earnest.data.gathering.groups import has_signal, outcomes
@@ -21,6 +23,8 @@ from earnest.engines.scripted import ScriptedSession
 from earnest.errors import GateRefused
 from earnest.models.base import Policy
 from earnest.prompts.plain import Plain
+from earnest.train.on_policy import OnPolicy, Rollouts
+from earnest.train.updates import Learning, Planner
 from earnest.types import Completion, Problem, Request
 from lottery import gatherer, pool, session
 
@@ -231,6 +235,19 @@ def test_live_groups_of_earlier_steps_stand_in_for_dead_ones(tiny_policy: Policy
         assert all(group.rollouts[0].completion.logprobs is not None for group in again)
         assert not any(group is own for group in again for own in now.seen)
     assert [g.notes["replay/age"] for g in found[1:]] == [1.0] * 4
+
+
+def test_what_is_replayed_is_learned_from_by_the_sampler_s_log_probs(tiny_policy: Policy) -> None:
+    made = gatherer(tiny_policy, pool([0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]), replay_groups=ReplayGroups())
+    planner = Planner(tiny_policy, GRPO(kl=KL()), Learning(seed=0, temperature=1.0, max_tokens=4096))
+    source = OnPolicy(made, session(tiny_policy), planner, Rollouts(stage="rl"))  # whose log-probs are -1, all of them
+    works = [source.work(step) for step in range(3)]
+    assert all(sample.old_logprobs is None for sample in works[0].updates[0])
+    for work in works[1:]:
+        old = [bool((sample.old_logprobs == -1.0).all()) for update in work.updates for sample in update]
+        assert sum(old) == 8 * work.metrics["replay/groups"] > 0 and sum(not stale for stale in old) == 16
+        assert work.metrics["sampler/lag"] == 0 and work.metrics["groups/live"] == 0.5
+        assert work.generated_tokens == 8 * 8 * 7 and len(work.records) == 64
 
 
 @pytest.mark.parametrize("prompt", [None, Plain(think=True)])
