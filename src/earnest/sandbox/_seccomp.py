@@ -102,11 +102,11 @@ _FCNTLS_OWNER = (8, 10, 15)
 
 def program(profile: Profile, pid: int, may_signal: bool) -> bytes:
     """The filter, 8 bytes an instruction, for the process `pid`. may_signal: others than itself (it sees only its own)."""
-    return prepared(profile, may_signal).replace(_SOME_PID, struct.pack("<I", pid))
+    return _prepared(profile, may_signal).replace(_SOME_PID, struct.pack("<I", pid))
 
 
-@lru_cache
-def prepared(profile: Profile, may_signal: bool) -> bytes:
+@lru_cache(maxsize=8)
+def _prepared(profile: Profile, may_signal: bool) -> bytes:
     """The same for a process that is not there yet."""
     (pid,) = struct.unpack("<I", _SOME_PID)
     plain = set(_PLAIN)
@@ -201,14 +201,22 @@ class _Code:
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def install(code: bytes) -> None:
+@lru_cache(maxsize=8)
+def installable(profile: Profile, pid: int, may_signal: bool) -> ctypes.Structure:
+    """The same as the kernel takes it."""
+    code = program(profile, pid, may_signal)
+    return _Program(len(code) // 8, code)
+
+
+def install(code: ctypes.Structure) -> None:
     """Puts the filter on this process and all that it becomes. It must have given up new privileges. Raises OSError."""
-    if _LIBC.prctl(22, ctypes.c_ulong(2), ctypes.byref(_Program(len(code) // 8, code)), 0, 0):
+    if _LIBC.prctl(22, 2, ctypes.addressof(code), 0, 0):
         number = ctypes.get_errno()
         raise OSError(number, f"no system call filter: {errno.errorcode.get(number, number)}")
