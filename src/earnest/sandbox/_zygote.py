@@ -13,12 +13,14 @@ import importlib
 import json
 import os
 import random
+import resource
 import select
 import signal
 import site
 import socket
-import struct
 import sys
+from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -26,7 +28,6 @@ from earnest.sandbox import _confine, _hooks
 from earnest.sandbox._run import ENDED, begin, rehearse, run
 
 MESSAGE_BYTES = 1 << 16
-_INT = struct.Struct("i")
 
 
 def main() -> None:
@@ -60,11 +61,12 @@ def _serve(control: socket.socket, start: dict[str, Any], own: int) -> None:
     line = control.fileno()
     ready = select.poll()
     ready.register(line, select.POLLIN)
+    room, before = socket.CMSG_SPACE(4 * array("i").itemsize), 0.0
     while True:
-        message, ancillary, _, _ = control.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(4 * _INT.size))
+        message, ancillary, _, _ = control.recvmsg(MESSAGE_BYTES, room)
         if not message:
             return
-        fds = [fd for _, _, data in ancillary for (fd,) in _INT.iter_unpack(data)]
+        fds = array("i", ancillary[0][2])
         asked = _asked(message)
         pid = _confine.forked(own)
         if pid == 0:
@@ -72,15 +74,18 @@ def _serve(control: socket.socket, start: dict[str, Any], own: int) -> None:
         for fd in fds:
             os.close(fd)
         handle = os.pidfd_open(pid)
-        control.sendmsg([b"forked"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _INT.pack(handle))])
+        control.sendmsg([b"forked"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", (handle,)))])
         ready.register(handle, select.POLLIN)
         if any(fd == line for fd, _ in ready.poll()):  # nobody speaks meanwhile: they are gone
             os.kill(pid, signal.SIGKILL)
             os._exit(0)
         ready.unregister(handle)
         os.close(handle)
-        _, status, usage = os.wait4(pid, 0)
-        control.send(ENDED.pack(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
+        _, status = os.waitpid(pid, 0)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # as wait4 would say it, which looks for a module each time
+        after = used.ru_utime + used.ru_stime
+        control.send(ENDED.pack(os.waitstatus_to_exitcode(status), after - before))
+        before = after
 
 
 @lru_cache(maxsize=256)
@@ -89,7 +94,7 @@ def _asked(message: bytes) -> dict[str, Any]:
     return json.loads(message)
 
 
-def _job(asked: dict[str, Any], fds: list[int], start: dict[str, Any]) -> NoReturn:
+def _job(asked: dict[str, Any], fds: Sequence[int], start: dict[str, Any]) -> NoReturn:
     """The process of one job, whose line takes the place of the fork server's."""
     status = 70
     try:
