@@ -20,8 +20,8 @@ from typing import IO, Any
 
 from earnest.sandbox import _view
 from earnest.sandbox._confine import LINE
-from earnest.sandbox._job import END_S, Job
-from earnest.sandbox.limits import Lost, Plan, Request, SandboxError
+from earnest.sandbox._handle import END_S, Job
+from earnest.sandbox.terms import Lost, Plan, Request, SandboxError
 
 START_S = 120.0
 """Seconds that a fork server may take to import what it serves."""

@@ -25,7 +25,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from earnest.sandbox import _confine, _hooks
-from earnest.sandbox._run import ENDED, begin, rehearse, run
+from earnest.sandbox._inside import ENDED, begin, rehearse, run
 
 MESSAGE_BYTES = 1 << 16
 

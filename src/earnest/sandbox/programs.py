@@ -36,7 +36,7 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from earnest.sandbox._run import Line
+from earnest.sandbox._inside import Line
 from earnest.sandbox.codec import CodecError
 
 PRELOADED = (

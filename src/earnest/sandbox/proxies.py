@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from earnest.sandbox import programs
-from earnest.sandbox._run import Line
+from earnest.sandbox._inside import Line
 from earnest.sandbox.codec import CodecError
 from earnest.sandbox.programs import Place, plain, told
 

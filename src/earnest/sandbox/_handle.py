@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from earnest.sandbox._run import BEGUN, ENDED
+from earnest.sandbox._inside import BEGUN, ENDED
 from earnest.sandbox.codec import CodecError, decode, encode, framed, unframed
-from earnest.sandbox.limits import Ended, Lost, Request, SandboxError
+from earnest.sandbox.terms import Ended, Lost, Request, SandboxError
 
 if TYPE_CHECKING:
     from earnest.sandbox._server import Server
