@@ -7,7 +7,6 @@ it, and says how it ended. When the socket closes, it kills what runs and ends. 
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import importlib
 import json
@@ -32,7 +31,8 @@ MESSAGE_BYTES = 1 << 16
 
 def main() -> None:
     """Serves until its input closes. The first message says how: what `_server.Server` sends."""
-    control = socket.socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _confine.LINE))
+    os.dup2(0, _confine.LINE, inheritable=False)  # so that what comes for jobs has higher numbers than its places there
+    control = socket.socket(fileno=_confine.LINE)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
         os.dup2(nothing, fd)

@@ -68,8 +68,9 @@ def serve(line: Line, setup: str, code: str) -> None:
     """
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
-    with contextlib.suppress(BaseException):  # what it needs may be the program's to define
-        exec(compile(setup, "<setup>", "exec"), module.__dict__)
+    if setup:
+        with contextlib.suppress(BaseException):  # what it needs may be the program's to define
+            exec(compile(setup, "<setup>", "exec"), module.__dict__)
     try:
         exec(compile(code, "<answer>", "exec"), module.__dict__)
     except BaseException as error:
