@@ -18,9 +18,10 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, options
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.options import Named, Options
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import right, unanswered, wrong
 
 MAX_LINES = 200
 SEVERAL = Uncommitted("several different options, or a label with another option's text")
@@ -40,21 +41,13 @@ class Choice(Verifier):
 
 
 def _judge(item: Item) -> Verdict:
-    if item.truncated:
-        return unanswered(Status.TRUNCATED, "cut before its end")
-    gold = options.read(item.problem.answer)
-    if isinstance(gold, Refused):
-        return ungradable(f"gold answer: {gold.reason}")
-    text = item.parsed.answer_text
-    if text is None:
-        return unanswered(Status.NO_ANSWER, "the thought never closed")
-    text = text.strip()
-    if not text:
-        return unanswered(Status.NO_ANSWER, "nothing there")
-    label = _committed(text, gold)
+    found = given(item, options.read)
+    if isinstance(found, Verdict):
+        return found
+    label = _committed(found.text, found.gold)
     if isinstance(label, Uncommitted):
         return unanswered(Status.NO_ANSWER, label.reason)
-    return right(label) if label == gold.answer else wrong(label, "another option")
+    return right(label) if label == found.gold.answer else wrong(label, "another option")
 
 
 def _committed(text: str, gold: Options) -> str | Uncommitted:

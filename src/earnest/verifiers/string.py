@@ -18,7 +18,9 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
-from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
+from earnest.verifiers.entry import given
+from earnest.verifiers.refused import Refused
+from earnest.verifiers.verdicts import quoted, right, unanswered, wrong
 
 MAX_CHARS = 4096
 
@@ -54,15 +56,10 @@ class String(Verifier):
         return None if self._core(answer) else "the gold answer is empty"
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        gold = self._core(item.problem.answer or "")
-        if not gold:
-            return ungradable("gold answer: empty")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        candidate = self._committed(text)
+        found = given(item, lambda answer: self._core(answer or "") or Refused("empty"))
+        if isinstance(found, Verdict):
+            return found
+        gold, candidate = found.gold, self._committed(found.text)
         if isinstance(candidate, Uncommitted):
             return unanswered(Status.NO_ANSWER, candidate.reason)
         if not candidate:

@@ -32,12 +32,13 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.proof import coq, metamath
 from earnest.verifiers.proof.answer import proof_text
 from earnest.verifiers.proof.check import Target
 from earnest.verifiers.proof.coq import CoqGoal
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import unanswered, ungradable
+from earnest.verifiers.verdicts import unanswered
 
 Goal: TypeAlias = "Target | CoqGoal"
 JOBS = 4
@@ -75,15 +76,10 @@ class Proof(Verifier):
         return goal.reason if isinstance(goal, Refused) else None
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        goal = self._goal(item.problem.answer)
-        if isinstance(goal, Refused):
-            return ungradable(f"gold answer: {goal.reason}")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        proof = proof_text(text)
+        found = given(item, self._goal)
+        if isinstance(found, Verdict):
+            return found
+        goal, proof = found.gold, proof_text(found.text)
         if isinstance(proof, Uncommitted):
             return unanswered(Status.NO_ANSWER, proof.reason)
         if not proof:
