@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers.base import Verifier
-from earnest.verifiers.constraint.reading import read
+from earnest.verifiers.constraint.gold import read
 from earnest.verifiers.constraint.response import MAX_CHARS, Response
 from earnest.verifiers.constraint.rule import Rule, TooMuch
 from earnest.verifiers.entry import given
