@@ -57,7 +57,7 @@ def test_every_gold_is_paid_and_nothing_else(
         shown = trials(grader, task, problems, 10, shipped())
         found = tally(shown, judge(grader, [trial.item for trial in shown]))
         assert found.golds == (0 if name == "ifeval" else len(problems))
-        assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
+        assert (found.golds_unpaid, found.paid, found.ungraded) == ([], [], 0)
 
 
 @needs_data
@@ -73,7 +73,7 @@ def test_every_set_of_bbh_is_read_and_graded(subset: str) -> None:
     shown = trials(grader, task, problems[::5], 5, shipped())
     found = tally(shown, judge(grader, [trial.item for trial in shown]))
     assert found.golds == len(problems[::5])
-    assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
+    assert (found.golds_unpaid, found.paid, found.ungraded) == ([], [], 0)
 
 
 @needs_data

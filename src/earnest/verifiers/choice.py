@@ -10,7 +10,6 @@ options' texts may stand, their labels may not unless they are ruled out.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -173,7 +172,6 @@ _PHRASE = re.compile(
     r"|\bI(?:['’]ll|['’]d| will| would)? (?:choose|pick|select|go with|went with)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_BLANK = re.compile(r"[\s*_]*+")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
 _END = re.compile(r"[.!](?=\s)|\n")
 
@@ -181,17 +179,12 @@ _END = re.compile(r"[.!](?=\s)|\n")
 def _phrases(text: str, gold: Options) -> list[Candidate]:
     """What follows each "the answer is", "option:", "I choose", to the end of the sentence; the next line if nothing does.
     To the end of the line where the whole of that is an option, which may hold a full stop itself."""
-    marks = deque(_PHRASE.finditer(text), maxlen=commitment.MAX_CONSIDERED)
-    ends = [*(mark.start() for mark in marks), len(text)][1:]
     found: list[Candidate] = []
-    for mark, end in zip(marks, ends, strict=True):
-        blank = _BLANK.match(text, mark.end(), end)
-        assert blank is not None
-        sentence, line = _END.search(text, blank.end(), end), text.find("\n", blank.end(), end)
-        stop = line if line >= 0 else end
-        if sentence and gold.exact(text[blank.end() : stop]) is None:
+    for mark in commitment.marks(text, _PHRASE):
+        sentence, stop = _END.search(text, mark.begin, mark.end), mark.line_end(text)
+        if sentence and gold.exact(text[mark.begin : stop]) is None:
             stop = sentence.start() + 1
-        found.append(Candidate(text[blank.end() : stop], mark.start(), stop))
+        found.append(Candidate(text[mark.begin : stop], mark.start, stop))
     return found
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from earnest.verifiers import latex
 from earnest.verifiers.commitment import Candidate
 from earnest.verifiers.math.folding import fold
 from earnest.verifiers.math.measures import is_letter_unit, is_unit
 
 _ENDS = ' \t\r\n*`"“”'
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
-_LAYOUT = re.compile(
-    r"\\(?:left|right|displaystyle|text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|hbox|boxed|fbox)(?![A-Za-z])"
-    r"|\\[,;:!>\ ]|\$"
-)
+_WRAPPERS = (*latex.TEXT, *latex.LETTERS, *latex.SELDOM, *latex.BOXES, "textnormal", "left", "right", "displaystyle")
+_LAYOUT = re.compile(latex.pattern(*_WRAPPERS) + r"(?![A-Za-z])|\\[,;:!>\ ]|\$")
 _BLANKS = re.compile(r"(?<=[^\w\s])[\s~]++|[\s~]++(?=[^\w\s])")
 MAX_SENTENCE = 400
 _CONCLUDES = re.compile(
@@ -40,7 +39,7 @@ _HEDGES = re.compile(
 _IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
 _TWICE = re.compile(r"\\\\(?=[A-Za-z])")
 _NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
-_UNIT = re.compile(
+_UNIT = re.compile(  # a unit is set upright, so that no other wrapper stands around one
     r"[ $~]{0,4}(?:\\[,;: ])?[ ]?(?:\\(?:text|mathrm|mbox) ?\{[ ~]?([A-Za-z/]{1,14}) ?\}|([A-Za-z/]{2,14})(?![\w/]))"
     r"(?: ?\^ ?\{?([23])\}?)?"
 )
