@@ -23,9 +23,9 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from earnest.component import DataPath
 from earnest.types import Item, Status, Verdict
@@ -45,10 +45,12 @@ JOBS = 4
 """Proofs that are put to Coq at the same time, if the machine has the processors."""
 
 
-def _beside_the_data() -> str | None:
-    root = os.environ.get("EARNEST_DATA")
-    folder = Path(root, "..", "verify", "metamath").resolve() if root else None
-    return str(folder) if folder is not None and folder.is_dir() else None
+BESIDE_THE_DATA = "$EARNEST_DATA/../verify/metamath"
+
+
+def _if_there(value: object) -> object:
+    """None for the default where it is no folder, so that golds of the shipped database need none."""
+    return None if value == BESIDE_THE_DATA and not Path(os.path.expandvars(BESIDE_THE_DATA)).is_dir() else value
 
 
 class Proof(Verifier):
@@ -56,8 +58,10 @@ class Proof(Verifier):
 
     version: ClassVar[str] = "1"
 
-    databases: DataPath | None = Field(default_factory=_beside_the_data)
-    """Folder of the Metamath databases that golds name. Default: `verify/metamath` beside $EARNEST_DATA, if it is there."""
+    databases: Annotated[DataPath | None, BeforeValidator(_if_there)] = Field(
+        default=BESIDE_THE_DATA, validate_default=True
+    )
+    """Folder of the Metamath databases that golds name. The default is taken where it is a folder, and is null elsewhere."""
 
     seconds: float = Field(20.0, gt=0)
     """Seconds of processor time that Coq may take for each of its steps; five times as long on the wall clock."""
