@@ -57,7 +57,7 @@ def unwrapped(text: str, infos: Collection[str]) -> str:
 
     The fence may close at the end of the last line. Example: unwrapped("```json\\n[1]\\n```", ("", "json")) -> "[1]\\n".
     """
-    if not (text.startswith(FENCE) and text.endswith(FENCE)):
+    if not (text.startswith(FENCE) and text.endswith(FENCE) and "\n" in text):
         return text
     found = blocks(f"{text.removesuffix(FENCE)}\n{FENCE}", loose=True)
     return found[0].text if len(found) == 1 and not found[0].is_open and found[0].info.rstrip() in infos else text
