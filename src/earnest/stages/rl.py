@@ -6,7 +6,9 @@ could not learn anything is refused there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from random import Random
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -26,7 +28,7 @@ from earnest.tasks.base import Task
 from earnest.train import checkpoint
 from earnest.train.losses import PolicyGradient
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
-from earnest.types import Sampling
+from earnest.types import Problem, Sampling
 
 GATE_SAMPLES = 4
 """Samples of a dev problem at least: mixed outcomes cannot show in fewer."""
@@ -76,7 +78,7 @@ class Rl(TrainingStage):
     )
     """What must hold before the first step, and what may stop the stage later."""
     gate_problems: int = Field(100, gt=1)
-    """Dev problems whose samples the gates look at."""
+    """Dev problems whose samples the gates look at; so many of each part of a mixture."""
 
     @model_validator(mode="after")
     def _a_critic_learns_at_its_rate(self) -> Self:
@@ -128,7 +130,8 @@ class Rl(TrainingStage):
     def _pass_gates(
         self, context: Context, task: Task, reader: Roller, engine: EngineSession, sampling: Sampling
     ) -> None:
-        problems = subset(task.problems("dev"), self.gate_problems)
+        parts = [leaf for leaf in task.leaves() if "dev" in leaf.splits]
+        problems = [p for leaf in parts for p in subset(leaf.problems("dev"), self.gate_problems)]
         groups = reader.collect(
             problems,
             engine,
@@ -136,14 +139,25 @@ class Rl(TrainingStage):
             sampling=sampling,
             seed=derive(context.seed, self.id, "gates"),
         ).groups
-        # A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value).
-        order = list(range(len(problems)))
-        rng(context.seed, self.id, "permuted golds").shuffle(order)
-        golds = {a: problems[b].answer for a, b in zip(order, order[1:] + order[:1], strict=True)}
-        permuted = reader.regrade(groups, [with_answer(p, golds[i]) for i, p in enumerate(problems)])
+        permuted = reader.regrade(groups, dealt_out(problems, rng(context.seed, self.id, "permuted golds")))
         context.show(self.gates, Samples(stage=self.id, groups=groups, permuted=permuted))
 
     def _tell(self, context: Context, failure: str) -> None:
         message = f"{failure}\nThis is the first; the others are counted in the metrics."
         context.log.event("grading_failed", message, level="warning")
         context.echo(f"[{self.id}] {message}")
+
+
+def dealt_out(problems: Sequence[Problem], random: Random) -> list[Problem]:
+    """The problems with their golds permuted among those of the same task: what a guesser would be paid for.
+
+    A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value), unless it is alone.
+    """
+    order = list(range(len(problems)))
+    random.shuffle(order)
+    found = list(problems)
+    for task in dict.fromkeys(problem.task for problem in problems):
+        own = [i for i in order if problems[i].task == task]
+        for a, b in zip(own, own[1:] + own[:1], strict=True):
+            found[a] = with_answer(problems[a], problems[b].answer)
+    return found

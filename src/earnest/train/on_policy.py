@@ -19,7 +19,7 @@ from earnest.data.reading import read_ends, read_tokens
 from earnest.data.rewarding import reward
 from earnest.data.rollouts import Roller
 from earnest.data.samples import from_step, plain_samples, to_step
-from earnest.data.select import Order, among
+from earnest.data.select import among, order_of
 from earnest.engines.base import EngineSession
 from earnest.errors import GateRefused
 from earnest.models.base import Policy
@@ -68,7 +68,7 @@ class OnPolicy(Source):
     ) -> None:  # fmt: skip
         self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
         self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
-        self.order = Order(len(problems), config.seed)
+        self.order = order_of(problems, config.seed)
         self.live_steps, self.small_steps = 0, 0
         self.tell, self.told = tell, False
 
