@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 def subset(items: Sequence[Item], count: int) -> list[Item]:
     """At most `count` of them, drawn without regard to their order in the source; the same ones for every run and seed.
 
-    Fewer than all of a mixture: of each portion as many as its weight says; one that has not so many leaves the rest to the others.
+    Fewer than all of a mixture: of each portion as many as its weight says; one that has too few leaves the rest to the others.
     """
     if count >= len(items):
         return list(items)

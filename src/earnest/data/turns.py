@@ -1,7 +1,7 @@
 """Whose turn it is: an endless sequence of turns among parts, in exact proportion to their weights and as evenly as can be.
 
-The share w of a part puts its j-th turn (from 0) into the window from floor(j w^-1) to ceil((j + 1) w^-1) - 1. Of the windows that
-are open the one that closes first is served. Then every part has had floor(n w) or ceil(n w) of the first n turns, for every n
+A part of share w has its j-th turn (from 0) within the window from floor(j / w) to ceil((j + 1) / w) - 1. Of the windows that are
+open the one that closes first is served. Then every part has had floor(n w) or ceil(n w) of the first n turns, for every n
 (proportionate fairness: Baruah, Cohen, Plaxton and Varvel, Algorithmica 15, 1996). Integers throughout: nothing drifts.
 """
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from pydantic import Field
 
 from earnest.functional.stats import paired_difference, rate
-from earnest.gates.base import Gate, GateResult, Outcome, Samples
+from earnest.gates.base import Gate, GateResult, Samples
 from earnest.types import Finish, Json, Verdict
-
-SEVERITY: tuple[Outcome, ...] = get_args(Outcome)
-"""From the best answer to the worst."""
 
 
 class Support(Gate):
@@ -45,7 +42,8 @@ class Support(Gate):
 
     def _together(self, stage: str, found: Mapping[str, GateResult]) -> GateResult:
         """The worst of the parts' answers, and whose it is: a part without support wastes its share of every step."""
-        outcome = max((result.outcome for result in found.values()), key=SEVERITY.index)
+        outcomes = {result.outcome for result in found.values()}
+        outcome = "refused" if "refused" in outcomes else "warned" if "warned" in outcomes else "passed"
         worst = {task: result for task, result in found.items() if result.outcome == outcome}
         reason = "; ".join(f"{task}: {result.reason}" for task, result in worst.items())
         remedy = "; ".join(f"{task}: {result.remedy}" for task, result in worst.items() if result.remedy)

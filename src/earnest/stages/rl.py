@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.algorithms.base import Algorithm
 from earnest.component import build, plug
@@ -19,15 +19,19 @@ from earnest.data.rollouts import Roller, with_answer
 from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
+from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
+from earnest.prompts.base import Prompt
 from earnest.rewards.base import Terms, correct_alone
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
-from earnest.stages.training import TrainingStage, roller
+from earnest.stages.training import TrainingStage, own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.train import checkpoint
+from earnest.train.demonstrations import Pool
 from earnest.train.losses import PolicyGradient
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
+from earnest.train.replay import Replay
 from earnest.types import Problem, Sampling
 
 GATE_SAMPLES = 4
@@ -43,6 +47,22 @@ _FEW_LIVE = {
 
 def _default_algorithm() -> Algorithm:
     return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
+
+
+class Rehearsal(BaseModel):
+    """Demonstrations that every step imitates besides, against forgetting them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    task: Annotated[Task, plug("task")]
+    """Whose gold solutions are imitated: the base's skills, the recipe's own task, or a file of rows."""
+    prompt: Annotated[Prompt, plug("prompt")]
+    """In which form. Named each time: the recipe's for worked solutions (`plain` would leave their traces out), `plain` for what
+    the base learned in it."""
+    examples: int = Field(16, gt=0)
+    """Demonstrations of an optimizer step."""
+    weight: float = Field(0.1, gt=0)
+    """Of their mean negative log-likelihood a token, which is added to the loss."""
 
 
 class Rl(TrainingStage):
@@ -65,6 +85,8 @@ class Rl(TrainingStage):
     """Of sampling, and of every log-prob in the loss."""
     reward: Terms = Field(default_factory=correct_alone)
     """What is maximised: terms and their weights. What counts as right stays the verifier's."""
+    replay: Rehearsal | None = None
+    """Demonstrations in every step that has a signal, against forgetting."""
     critic_lr: float | None = Field(None, gt=0)
     """Learning rate of the value head, if the algorithm has a critic; by default `lr`."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
@@ -89,7 +111,14 @@ class Rl(TrainingStage):
     def reads(self, task: Task) -> tuple[Reading, ...]:
         own = self.task or task
         dev = (Reading(task=own, split="dev", trains=False),) if looking_at(self.gates, Samples) else ()
-        return (Reading(task=own, split="train", trains=True), *dev)
+        found = (Reading(task=own, split="train", trains=True), *dev)
+        if (replay := self.replay) is None:
+            return found
+        verifier = own_verifier(replay.task)
+        return (
+            *found,
+            Reading(task=replay.task, split="train", trains=True, prompt=replay.prompt, verifier=verifier),
+        )
 
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)
@@ -113,6 +142,7 @@ class Rl(TrainingStage):
                     reward=self.reward, held_out=context.held_out,
                 ),
                 value_head=value_head, reference=reference, tell=partial(self._tell, context),
+                replay=self._replay(context, policy),
             )  # fmt: skip
             loss = PolicyGradient(algorithm, self.temperature, value_head)
             outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
@@ -126,6 +156,13 @@ class Rl(TrainingStage):
         if source.live_steps == 0:
             context.log.event("no_signal", "no group had two different rewards in any step", level="error")
         return outcome
+
+    def _replay(self, context: Context, policy: Policy) -> Replay | None:
+        if (found := self.replay) is None:
+            return None
+        seed = derive(context.seed, self.id, "replay")
+        pool = Pool(found.task, found.prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
+        return Replay(pool, found.examples, found.weight)
 
     def _pass_gates(
         self, context: Context, task: Task, reader: Roller, engine: EngineSession, sampling: Sampling

@@ -2,8 +2,8 @@
 
     task: {name: mix, of: [{use: {name: chain, length: 5}, weight: 3}, {use: gsm8k, weight: 1}]}
 
-Weights are shares of the problems that are drawn for training, exact at every step up to rounding, whatever the sizes of the parts:
-steps of 16 have 12 and 4. Of dev and test a mixture has all problems of its parts. A part keeps its task's name in
+Weights are shares of the problems that are drawn for training, exact in every step up to rounding, whatever the sizes of the
+parts: steps of 16 have 12 and 4. Of dev and test a mixture has all problems of its parts. A part keeps its task's name in
 `Problem.task` and in ids; with a `name:` of its own it has that one, and ids that begin with it. All parts are put to the model
 in the recipe's one prompt format.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, cast, get_args
@@ -180,7 +180,9 @@ class _Named(Task):
 
     def _theirs(self, problem: Problem) -> Problem:
         """The problem as the task knows it."""
-        return replace(problem, task=_name_in_problems(self.use), id=problem.id.removeprefix(f"{self.called}/"))
+        return replace(
+            problem, task=_name_in_problems(cast("Hashable", self.use)), id=problem.id.removeprefix(f"{self.called}/")
+        )
 
 
 class _Renamed(Sequence[Problem]):
@@ -200,6 +202,7 @@ class _Renamed(Sequence[Problem]):
 
 
 @lru_cache(maxsize=32)
-def _name_in_problems(task: Task) -> str:
+def _name_in_problems(task: Hashable) -> str:
     """What a task calls itself in its problems: not its name in a recipe where that is a file's."""
+    assert isinstance(task, Task)
     return task.problems(task.splits[0])[0].task

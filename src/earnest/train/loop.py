@@ -23,7 +23,7 @@ from earnest.models.base import Policy
 from earnest.runlog import StageLog
 from earnest.train import checkpoint
 from earnest.train.health import Health, Monitor
-from earnest.train.losses import Loss
+from earnest.train.losses import Loss, NegativeLogLikelihood
 from earnest.train.optim import Optim, build_optimizer
 from earnest.train.step import accumulate, update
 from earnest.types import Json, Record, Sample
@@ -38,6 +38,7 @@ class Work:
     records: Sequence[Record] = ()
     generated_tokens: int = 0
     lr_scale: float = 1.0  # of this step's learning rate
+    supervised: Sequence[Sample] = ()  # imitated besides, in a step that is taken: -log p, weights fixed
 
 
 class Source(ABC):
@@ -180,11 +181,13 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
     lr = job.optim.lr_at(step, job.steps) * work.lr_scale
     if work.samples:
         gradient = accumulate(job.policy, job.loss, work.samples, job.max_tokens)
+        replayed = accumulate(job.policy, NegativeLogLikelihood(), work.supervised, job.max_tokens)
         taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm)
         totals.updates += taken.taken
-        totals.trained_tokens += gradient.tokens
-        totals.flops += 6.0 * parameter_count * gradient.processed
+        totals.trained_tokens += gradient.tokens + replayed.tokens
+        totals.flops += 6.0 * parameter_count * (gradient.processed + replayed.processed)
         row |= {"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm, "lr": lr}
+        row |= {"loss/replay": replayed.loss} if work.supervised else {}
         row["update/taken"] = float(taken.taken)
     else:
         row["update/taken"] = 0.0

@@ -26,7 +26,9 @@ from earnest.models.base import Policy
 from earnest.models.heads import ValueHead
 from earnest.rewards.base import Weighted, correct_alone
 from earnest.seeding import derive
+from earnest.tasks.union import Union
 from earnest.train.loop import Source, Work
+from earnest.train.replay import Replay, Replayed
 from earnest.types import Finish, Group, Json, Problem, Rollout, Sampling, Status, Step
 
 FewLive: TypeAlias = Literal["scale", "skip", "take"]
@@ -64,13 +66,14 @@ class OnPolicy(Source):
     def __init__(
         self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, policy: Policy, algorithm: Algorithm,
         config: Rollouts, *, value_head: ValueHead | None, reference: Policy | None,
-        tell: Callable[[str], None] = lambda failure: None,
+        tell: Callable[[str], None] = lambda failure: None, replay: Replay | None = None,
     ) -> None:  # fmt: skip
         self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
         self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
         self.order = order_of(problems, config.seed)
+        self.tasks = tuple(p.name for p in problems.portions) if isinstance(problems, Union) else ()
         self.live_steps, self.small_steps = 0, 0
-        self.tell, self.told = tell, False
+        self.tell, self.told, self.replay = tell, False, replay
 
     def work(self, step: int) -> Work:
         config = self.config
@@ -83,7 +86,7 @@ class OnPolicy(Source):
         rewarding = time.perf_counter()
         rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step))
         groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
-        metrics = rollout_metrics(groups)
+        metrics = {**task_metrics(groups, self.tasks), **rollout_metrics(groups)}
         self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
         seen = self._step(groups)
         credit = self.algorithm.credit(seen)
@@ -99,7 +102,9 @@ class OnPolicy(Source):
         metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
         metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
         metrics["data/held_out"] = float(among(problems, config.held_out))
-        return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale)
+        replayed = self.replay.at(step) if self.replay is not None else Replayed((), 0)
+        metrics["data/held_out"] += replayed.held_out
+        return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale, replayed.samples)
 
     def _watch_failures(self, step: int, metrics: Mapping[str, float], verifier: str, term: str) -> None:
         """Tells the first failure of a verifier or a reward term in full. Raises GateRefused where there are too many."""
@@ -208,6 +213,24 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,
         **{f"verdict/{s}": sum(r.verdict.status is s for r in rollouts) / count for s in Status},
     }
+
+
+def task_metrics(groups: Sequence[Group], tasks: Sequence[str] = ()) -> dict[str, float]:
+    """Pass rate, mean reward and share of mixed groups of each task; nothing where there is only one.
+
+    tasks: of the mixture, so that a step which happens to have problems of one of them alone says whose they are.
+    """
+    present = dict.fromkeys(group.problem.task for group in groups)
+    if len({*tasks, *present}) < 2:
+        return {}
+    found: dict[str, float] = {}
+    for task in present:
+        of_all = rollout_metrics([group for group in groups if group.problem.task == task])
+        found |= {f"{name}/{task}": of_all[name] for name in PER_TASK}
+    return found
+
+
+PER_TASK = ("pass_rate", "reward", "groups/mixed")
 
 
 def _first_error(groups: Sequence[Group]) -> str:
