@@ -105,7 +105,7 @@ def test_the_report_shows_the_parts_beside_the_whole_and_judges_the_whole(tmp_pa
     notes = [row[2].small for row in tasks_table(report, report.main).rows]
     assert all("n 60" in note and "[" in note for note in notes), notes
     page = write_report(tmp_path / "run").with_name("report.md").read_text(encoding="utf-8")
-    assert "| algebra | rl" in page and "The verdict is about all of them together" in page
+    assert "| algebra | **rl** (final) | **0.0**" in page and "The verdict is about all of them together" in page
 
 
 def test_the_report_of_one_task_has_no_such_table(tmp_path: Path) -> None:
