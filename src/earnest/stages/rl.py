@@ -20,7 +20,7 @@ from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
 from earnest.models.base import Policy
-from earnest.models.heads import ValueHead
+from earnest.models.critic import Critic
 from earnest.prompts.base import Prompt
 from earnest.rewards.base import Terms, correct_alone
 from earnest.seeding import derive, rng
@@ -30,8 +30,11 @@ from earnest.tasks.base import Task
 from earnest.train import checkpoint
 from earnest.train.demonstrations import Pool
 from earnest.train.losses import PolicyGradient
+from earnest.train.mismatch import Mismatch
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
+from earnest.train.reference import Reference
 from earnest.train.replay import Replay
+from earnest.train.updates import Entropy, Learning, Planner
 from earnest.types import Problem, Sampling
 
 GATE_SAMPLES = 4
@@ -45,8 +48,17 @@ _FEW_LIVE = {
 }
 
 
-def _default_algorithm() -> Algorithm:
-    return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
+class CriticSettings(BaseModel):
+    """The critic of an algorithm that has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    separate: bool = False
+    """A model of its own, from the stage's input checkpoint: twice the memory. Else one vector on the policy's hidden states."""
+    lr: float | None = Field(default=None, gt=0)
+    """Its learning rate; null: the policy's."""
+    warmup: int = Field(default=0, ge=0)
+    """Steps at the beginning in which it learns alone."""
 
 
 class Rehearsal(BaseModel):
@@ -70,9 +82,8 @@ class Rl(TrainingStage):
 
     requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
 
-    algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=_default_algorithm)
-    """By default `{name: grpo, aggregation: token, clip_high: 0.28, beta: 0}`. One that is named starts from its own defaults:
-    `algorithm: grpo` alone has a KL of 0.04."""
+    algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=lambda: build("algorithm", "dapo"))
+    """One that is named starts from its paper's defaults: `algorithm: grpo` has a KL of 0.04 in the loss."""
     task: Annotated[Task, plug("task")] | None = None
     """Where problems come from, if not from the recipe's task."""
     prompts_per_step: int = Field(16, gt=0)
@@ -86,9 +97,17 @@ class Rl(TrainingStage):
     reward: Terms = Field(default_factory=correct_alone)
     """What is maximised: terms and their weights. What counts as right stays the verifier's."""
     replay: Rehearsal | None = None
-    """Demonstrations in every step that has a signal, against forgetting."""
-    critic_lr: float | None = Field(None, gt=0)
-    """Learning rate of the value head, if the algorithm has a critic; by default `lr`."""
+    """Demonstrations in every update, against forgetting."""
+    minibatches: int = Field(1, gt=0)
+    """Optimizer updates that a step's prompts are shared out among. Clipping matters with more than one update."""
+    epochs: int = Field(1, gt=0)
+    """How often a step's rollouts are learned from."""
+    entropy: Entropy = Field(default_factory=Entropy)
+    """Bonus, floor, and a mask of certain tokens."""
+    mismatch: Mismatch = Field(default_factory=Mismatch)
+    """Correction for log-probs that sampler and trainer do not agree on."""
+    critic: CriticSettings = Field(default_factory=CriticSettings)
+    """Where the algorithm has one."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Share of rollouts in a step on which the grader or a reward term may fail before the run stops."""
     few_live: float = Field(0.25, ge=0, le=1)
@@ -103,9 +122,11 @@ class Rl(TrainingStage):
     """Dev problems whose samples the gates look at; so many of each part of a mixture."""
 
     @model_validator(mode="after")
-    def _a_critic_learns_at_its_rate(self) -> Self:
-        if self.critic_lr is not None and "critic" not in self.algorithm.needs:
-            raise ValueError(f"critic_lr has no effect: {self.algorithm.name} has no critic; leave it out")
+    def _fits_together(self) -> Self:
+        if self.critic != CriticSettings() and "critic" not in self.algorithm.needs:
+            raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
+        if self.minibatches > self.prompts_per_step:
+            raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
         return self
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
@@ -129,23 +150,34 @@ class Rl(TrainingStage):
             if looking_at(self.gates, Samples) and checkpoint.latest(context.log.checkpoints) is None:
                 self._pass_gates(context, task, reader, engine, sampling)
             algorithm = self.algorithm.with_max_tokens(self.max_tokens)
-            value_head = None
+            critic = reference = None
             if "critic" in algorithm.needs:
-                value_head = ValueHead(policy.module.config.hidden_size).to(policy.device)
-            reference = context.open_policy(start) if "reference" in algorithm.needs else None
+                critic = Critic(policy, context.open_policy(start) if self.critic.separate else None)
+            if "reference" in algorithm.needs:
+                reference = Reference(context.open_policy(start), algorithm.kl)
+            learning = Learning(
+                seed=derive(context.seed, self.id),
+                temperature=self.temperature,
+                max_tokens=self.micro_batch_tokens,
+                minibatches=self.minibatches,
+                epochs=self.epochs,
+                entropy=self.entropy,
+            )
             source = OnPolicy(
-                task.problems("train"), reader, engine, policy, algorithm,
+                task.problems("train"), reader, engine,
+                Planner(policy, algorithm, learning, critic=critic, reference=reference),
                 Rollouts(
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
-                    sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
+                    sampling=sampling, seed=derive(context.seed, self.id), critic_warmup=self.critic.warmup,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
                     reward=self.reward, held_out=context.held_out,
                 ),
-                value_head=value_head, reference=reference, tell=partial(self._tell, context),
-                replay=self._replay(context, policy),
+                tell=partial(self._tell, context), replay=self._replay(context, policy),
             )  # fmt: skip
-            loss = PolicyGradient(algorithm, self.temperature, value_head)
-            outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
+            loss = PolicyGradient(
+                algorithm, self.temperature, critic, mismatch=self.mismatch, with_entropy=self.entropy.bonus > 0
+            )
+            outcome = self.train(context, policy, source, loss, head_lr=self.critic.lr)
         if source.small_steps:
             message = (
                 f"in {source.small_steps} of {outcome.totals.steps} steps only a few groups (below {self.few_live:.0%}) carried "

@@ -1,9 +1,9 @@
-"""Demonstrations beside reinforcement learning, against forgetting: what every optimizer step imitates besides its own rollouts.
+"""Demonstrations beside reinforcement learning, against forgetting: what every update imitates besides its step's rollouts.
 
-The step's gradient is that of the algorithm's loss plus `weight` times the mean negative log-likelihood of so many gold
-solutions: of the base's skills, of the recipe's own task, or of a file of rows. The samples of step i are a function of the seed
-and i alone, so that there is nothing to save: of a pool's seeded order they are those from i times their number on. Where some
-cannot be used (no solution, too long), a step goes on into what the next one begins with.
+An update's gradient is that of the algorithm's loss plus `weight` times that of the mean negative log-likelihood of so many gold
+solutions: of the base's skills, of the recipe's own task, or of a file of rows. All updates of a step have the same, and those of
+step i are a function of the seed and i alone, so that there is nothing to save: in the seeded order of the pool they begin at i
+times their number. Where some cannot be used (no solution, too long), a step goes on into what the next one begins with.
 """
 
 from __future__ import annotations

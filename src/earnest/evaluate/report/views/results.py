@@ -9,7 +9,6 @@ from earnest.evaluate.report.figures import Figure
 from earnest.evaluate.report.page import Cell, Section, Table
 from earnest.evaluate.report.tables import compared_table, counts_of, drift_table, models_table, tasks_table
 
-
 MIXED = (
     "The problems are of several tasks. The verdict is about all of them together; what each came to stands beside it."
 )
