@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from earnest.data.store import read_rows, to_json
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.errors import Interrupted
 from earnest.gates.asking import tell
 from earnest.gates.base import Gate, Steps
@@ -25,7 +26,7 @@ from earnest.models.base import Policy
 from earnest.runlog import StageLog
 from earnest.train import checkpoint
 from earnest.train.health import Health, Monitor
-from earnest.train.losses import Loss, NegativeLogLikelihood
+from earnest.train.losses import Loss
 from earnest.train.optim import Optim, build_optimizer
 from earnest.train.step import accumulate, update
 from earnest.types import Json, Record, Sample
@@ -106,6 +107,7 @@ class Job:
     allow: frozenset[str] = frozenset()
     head_lr: float | None = None
     max_flops: float | None = None
+    ranks: Ranks = ALONE
 
 
 @dataclass(slots=True)
@@ -210,15 +212,13 @@ def _learn(
     """Take the updates of a step. Metrics are means over them; a maximum stays one."""
     found: list[dict[str, float]] = []
     for samples in work.updates:
-        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens)
         imitated = () if work.heads_only else work.supervised
-        replayed = accumulate(job.policy, NegativeLogLikelihood(), imitated, job.max_tokens)
+        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens, job.ranks, imitated)
         taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm, heads_only=work.heads_only)
         totals.updates += taken.taken
-        totals.trained_tokens += gradient.tokens + replayed.tokens
-        totals.flops += 6.0 * parameter_count * (gradient.processed + replayed.processed)
+        totals.trained_tokens += gradient.tokens
+        totals.flops += 6.0 * parameter_count * gradient.processed
         found.append({"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm})
-        found[-1] |= {"loss/replay": replayed.loss} if imitated else {}
         found[-1]["update/taken"] = float(taken.taken)
     if not found:
         return {"update/taken": 0.0}
