@@ -18,7 +18,7 @@ from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
 from earnest.models.heads import ValueHead
-from earnest.rewards.base import Terms, correct_alone
+from earnest.rewards.base import Terms, correct_alone, fitted
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
 from earnest.stages.training import TrainingStage, roller
@@ -84,6 +84,11 @@ class Rl(TrainingStage):
             raise ValueError(f"critic_lr has no effect: {self.algorithm.name} has no critic; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _every_term_counts(self) -> Self:
+        fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
+        return self
+
     def reads(self, task: Task) -> tuple[Reading, ...]:
         own = self.task or task
         dev = (Reading(task=own, split="dev", trains=False),) if looking_at(self.gates, Samples) else ()
@@ -108,7 +113,7 @@ class Rl(TrainingStage):
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=self.reward, held_out=context.held_out,
+                    reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps), held_out=context.held_out,
                 ),
                 value_head=value_head, reference=reference, tell=partial(self._tell, context),
             )  # fmt: skip

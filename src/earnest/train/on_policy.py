@@ -81,9 +81,9 @@ class OnPolicy(Source):
             seed=derive(config.seed, "rollout", step),
         )  # fmt: skip
         rewarding = time.perf_counter()
-        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step))
+        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step), step)
         groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
-        metrics = rollout_metrics(groups)
+        metrics = {**rollout_metrics(groups), "groups/levelled": rewarded.levelled / len(groups)}
         self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
         seen = self._step(groups)
         credit = self.algorithm.credit(seen)
