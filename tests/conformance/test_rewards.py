@@ -1,4 +1,4 @@
-"""What every reward term must keep to, those of one rollout and those of a group. A new file in `rewards/` is tested by being there."""
+"""What every reward term must keep to, of one rollout or of a group. A new file in `rewards/` is tested by being there."""
 
 from __future__ import annotations
 
