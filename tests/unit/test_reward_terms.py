@@ -295,6 +295,7 @@ def test_the_sum_of_the_others_is_what_they_say_and_rounding_says_nothing() -> N
     assert found.levelled == 1
     credit = RLOO(beta=0.0).credit(to_step(found.groups))
     assert not credit.live_N.any() and not credit.advantage_T.any()
+    assert paid(a_group([1.0, 1.0], [1, 2]), (one, two)) == [0.1 + 0.2, 0.3], "what judges is never levelled"
     real = rewarded(a_group([1.0, 1.0], [1, 2]), (own(0.0, 1e-4), own(0.0, -1.0, shapes=True)))
     assert real.levelled == 0
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -42,6 +42,15 @@ class Length(Reward):
     def score(self, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
         lengths = [sum(r.completion.sampled) for r in rollouts]
         return [None if n == 1 else Failed("four") if n == 4 else float(n) for n in lengths]
+
+
+class First(Reward):
+    """Prefers a completion by its first token: a shape that an untrained model's completions differ in."""
+
+    shapes: ClassVar[bool] = True
+
+    def score(self, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
+        return [(r.completion.token_ids or (0,))[0] / 8 for r in rollouts]
 
 
 class Raises(Reward):
@@ -232,6 +241,26 @@ def test_the_advantage_follows_the_reward_and_the_metrics_have_every_part(tiny_p
     parts = [r.reward_parts for r in mixed.records]
     assert [r.reward for r in mixed.records] == [p["correct"] + 0.5 * p["random"] for p in parts]  # type: ignore[operator]
     assert mixed.metrics["rewards/random/mean"] == sum(p["random"] or 0 for p in parts) / len(parts)
+
+
+def test_a_shaping_term_starts_at_its_step_and_keeps_quiet_in_groups_of_one_verdict(tiny_policy: Policy) -> None:
+    run = source(tiny_policy, Weighted(use=Correct()), Weighted(use=First(), after=1))
+    seen = 0
+    for step in range(4):
+        work = run.work(step)
+        groups = [work.records[i : i + 4] for i in range(0, 16, 4)]
+        quiet = 0
+        for rows in groups:
+            right = [r.reward_parts["correct"] or 0.0 for r in rows]
+            shape = [r.reward_parts["First"] or 0.0 for r in rows]
+            mean = [sum(shape) / 4] * 4 if len(set(right)) == 1 else shape
+            quiet += step > 0 and mean != shape
+            due = [r + k for r, k in zip(right, mean, strict=True)] if step > 0 else right
+            assert [r.reward for r in rows] == pytest.approx(due, abs=1e-12)
+        seen += quiet
+        assert work.metrics["groups/levelled"] == quiet / 4 and work.metrics["rewards/First/mean"] != 0
+    assert 0 < seen < 12, "both kinds of groups"
+    assert run.state_dict().keys() == source(tiny_policy).state_dict().keys()
 
 
 def test_chance_is_drawn_anew_in_every_step(tiny_policy: Policy) -> None:
