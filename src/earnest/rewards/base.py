@@ -105,7 +105,9 @@ class Weighted(BaseModel):
     @model_validator(mode="after")
     def _alone_changes_something(self) -> Self:
         if self.alone is not None and self.alone is not self.use.shapes:
-            rule = "shapes, and never is the only signal unless told" if self.use.shapes else "judges, and may be"
+            rule = (
+                "shapes, so it never is the only signal" if self.use.shapes else "judges, so it may be the only signal"
+            )
             raise ValueError(f"alone: {str(self.alone).lower()} has no effect: {self.use.name} {rule}; leave it out")
         return self
 
