@@ -101,6 +101,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
     from earnest.train.losses import PolicyGradient
     from earnest.train.on_policy import OnPolicy, Rollouts
     from earnest.train.optim import Optim
+    from earnest.train.updates import Learning, Planner
     from earnest.types import Item, Sampling, Status, Verdict
     from earnest.verifiers.base import Verifier
 
@@ -114,25 +115,28 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
         def work(self, step: int) -> Work:
             turn.begin()
             found = super().work(step)
-            turn.counts = {"generated": found.generated_tokens, "trained": sum(sum(s.mask) for s in found.samples)}
+            turn.counts = {
+                "generated": found.generated_tokens,
+                "trained": sum(sum(s.mask) for u in found.updates for s in u),
+            }
             return found
 
     policy = Tiny().open(machine("cpu", "float32", torch.get_num_threads()), folder=folder)
     lr = json.loads((folder / "asked.json").read_text())["lr"]
-    algorithm = build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
+    algorithm = build("algorithm", "dapo")
     roller = Roller(build("prompt", "chat"), AnyText(), build("strategy", "plain"), policy.tokenizer)
     with build("engine", "torch").open(policy) as engine:
         source = Watched(
-            build("task", {"name": "chain", "length": 5}).problems("train"), roller, engine, policy, algorithm,
+            build("task", {"name": "chain", "length": 5}).problems("train"), roller, engine,
+            Planner(policy, algorithm, Learning(seed=0, temperature=1.0, max_tokens=16384)),
             Rollouts(
                 stage="rl", prompts_per_step=PROMPTS, group_size=GROUP,
-                sampling=Sampling(temperature=1.0, max_tokens=TOKENS), seed=0, max_tokens=16384, error_ceiling=0.0,
+                sampling=Sampling(temperature=1.0, max_tokens=TOKENS), seed=0, error_ceiling=0.0,
             ),
-            value_head=None, reference=None,
         )  # fmt: skip
         train(
             Job(
-                name="rl", policy=policy, source=source, loss=PolicyGradient(algorithm, 1.0, None),
+                name="rl", policy=policy, source=source, loss=PolicyGradient(algorithm, 1.0),
                 optim=Optim.model_validate({"lr": lr}), steps=steps + 1, log=StageLog(out),
                 stop=StopRequest(), echo=print, max_tokens=16384, checkpoint_every=10**9, log_every=1, health=Health(),
             )

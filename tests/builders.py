@@ -72,6 +72,7 @@ def make_step(
     ref_logp_T: Tensor | None = None,
     value_T: Tensor | None = None,
     bootstrap_N: Tensor | None = None,
+    penalty_T: Tensor | None = None,
 ) -> Step:
     """One inner sequence per group; nan is a grading error. Left out: length 3, finished, log-probs -1, values 0."""
     flat = [r for group in rewards for r in group]
@@ -94,6 +95,7 @@ def make_step(
         value_T=torch.zeros(size) if value_T is None else value_T,
         bootstrap_N=torch.zeros(len(flat)) if bootstrap_N is None else bootstrap_N,
         ref_logp_T=logp_T if ref_logp_T is None else ref_logp_T,
+        penalty_T=penalty_T,
     )
 
 
@@ -108,7 +110,16 @@ def permuted(step: Step, order_N: Sequence[int]) -> Step:
     groups = [[rollouts[i] for i, g in zip(order_N, group_N.tolist(), strict=True) if g == k] for k in group_N.unique()]
     tensors = {
         name: value[index_T if name.endswith("_T") else order]
-        for name in ("reward_N", "length_N", "finished_N", "bootstrap_N", "sampler_logp_T", "value_T", "ref_logp_T")
+        for name in (
+            "reward_N",
+            "length_N",
+            "finished_N",
+            "bootstrap_N",
+            "sampler_logp_T",
+            "value_T",
+            "ref_logp_T",
+            "penalty_T",
+        )
         if (value := getattr(step, name)) is not None
     }
     return replace(step, groups=tuple(Group(g[0].problem, tuple(g)) for g in groups), group_N=group_N, **tensors)
@@ -162,7 +173,6 @@ class Toy:
         return Tokens(
             logp_T=self.logp()[at],
             old_logp_T=old_logp_T[at],
-            sampler_logp_T=step.sampler_logp_T[at],
             adv_T=credit.advantage_T[at],
             seq_T=torch.repeat_interleave(torch.arange(len(i_N)), step.length_N[list(i_N)]),
             sequences=len(i_N),
@@ -170,7 +180,6 @@ class Toy:
             value_T=self.values()[at] if "critic" in algorithm.needs else None,
             old_value_T=None if step.value_T is None else step.value_T[at],
             return_T=None if credit.return_T is None else credit.return_T[at],
-            ref_logp_T=None if step.ref_logp_T is None else step.ref_logp_T[at],
         )
 
     def loss(

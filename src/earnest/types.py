@@ -203,6 +203,7 @@ class Step:
     value_T: Tensor | None = None  # critic before the update, if the algorithm needs "critic"
     bootstrap_N: Tensor | None = None  # critic's value after the last token; used where not finished
     ref_logp_T: Tensor | None = None  # reference policy, if it needs "reference"
+    penalty_T: Tensor | None = None  # what a KL takes off the reward at each token, if it is in the reward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -215,6 +216,8 @@ class Sample:
     token_ids: tuple[int, ...]
     mask: tuple[bool, ...]  # same length; mask[0] is False: nothing predicts the first token
     weight: float  # share of every token of this sequence in the step's loss
+    kl_weight: float = 0.0  # of every token in the KL to the reference, where that is in the loss
+    entropy_weight: float = 0.0  # of every token in the entropy bonus
     sampler_logprobs: Tensor | None = None
     old_logprobs: Tensor | None = None  # None: the first update, pi_old is the detached forward pass
     advantages: Tensor | None = None
@@ -232,6 +235,8 @@ class Batch:
     index_T: Tensor  # int64: position in L of each trained token
     seq_T: Tensor  # int64: its sequence
     weight_T: Tensor  # float32: its share in the step's loss
+    kl_weight_T: Tensor  # float32
+    entropy_weight_T: Tensor  # float32
     sampler_logp_T: Tensor | None = None
     old_logp_T: Tensor | None = None
     adv_T: Tensor | None = None

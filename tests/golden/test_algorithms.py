@@ -136,8 +136,8 @@ def adv_group_then_batch(i: Any, e: Any) -> None:
 def adv_kl_in_reward(i: Any, e: Any) -> None:
     rewards = [[float(r) for r in i["rewards"]]]
     kl_T = torch.tensor([k / 2 for k in i["kl"] for _ in range(2)])  # two tokens each, half of the sum on either
-    step = make_step(rewards, [2] * 4, ref_logp_T=torch.full((8,), -1.0) - kl_T)
-    near(RLOO(beta=i["beta"]).credit(step).advantage_T[::2], e["leave_one_out"], atol=1e-6)
+    step = make_step(rewards, [2] * 4, penalty_T=i["beta"] * kl_T)
+    near(RLOO().credit(step).advantage_T[::2], e["leave_one_out"], atol=1e-6)
     near(credit.group_advantage(*one_group(e["shaped"])), e["population"])
 
 
@@ -212,10 +212,9 @@ def kl_sequence_sum(i: Any, e: Any) -> None:
     kl_N = credit.sequence_sum(k1_T, torch.tensor([20]))
     near(kl_N, [e["sequence_sum"]])
     near(i["R"] - i["beta"] * kl_N, [e["shaped"]])
-    ref_T = torch.full((20,), -1.0) - k1_T.float()
     shaped = credit.leave_one_out(torch.tensor([e["shaped"], 0.0]), torch.tensor([0, 0]))
-    step = make_step([[i["R"], 0.0]], [20, 1], ref_logp_T=torch.cat([ref_T, -torch.ones(1)]), logp_T=-torch.ones(21))
-    near(RLOO(beta=i["beta"]).credit(step).advantage_T[[0, 20]], shaped.tolist(), atol=1e-6)
+    step = make_step([[i["R"], 0.0]], [20, 1], penalty_T=torch.cat([i["beta"] * k1_T.float(), torch.zeros(1)]))
+    near(RLOO().credit(step).advantage_T[[0, 20]], shaped.tolist(), atol=1e-6)
 
 
 @checks("ppo.gae")
@@ -244,8 +243,8 @@ def ppo_inserted_tokens(i: Any, e: Any) -> None:
 def ppo_token_rewards(i: Any, e: Any) -> None:
     k1_T, length_N = t(i["k1_per_token"]), torch.tensor([3])
     near(credit.last_token_rewards(t([i["R"]]), length_N) - i["beta"] * k1_T, e["token_rewards"])
-    step = make_step([[i["R"]]], [3], ref_logp_T=torch.full((3,), -1.0) - k1_T.float())
-    advantage_T = PPO(whiten=False, beta=i["beta"], lam=0.0).credit(step).advantage_T
+    step = make_step([[i["R"]]], [3], penalty_T=i["beta"] * k1_T.float())
+    advantage_T = PPO(whiten=False, lam=0.0).credit(step).advantage_T
     near(advantage_T, e["token_rewards"], atol=1e-6)  # lam 0 and a critic of 0: the rewards themselves
 
 
@@ -273,8 +272,8 @@ def reinforce_pp(i: Any, e: Any) -> None:
     near(credit.whiten(returns_T), e["population"], atol=1e-7)
     near(credit.whiten(returns_T, ddof=1), e["sample"], atol=1e-7)
     kl_T = torch.tensor([0.1, 0.0, 0.0, 0.0, 0.2])  # with beta 1 and rewards 1 and 0: the same token rewards
-    step = make_step([[1.0], [0.0]], [3, 2], ref_logp_T=-torch.ones(5) - kl_T)
-    near(ReinforcePP(beta=1.0).credit(step).advantage_T, e["population"], atol=1e-6)
+    step = make_step([[1.0], [0.0]], [3, 2], penalty_T=kl_T)
+    near(ReinforcePP().credit(step).advantage_T, e["population"], atol=1e-6)
 
 
 @checks("grpo.effective_objective")

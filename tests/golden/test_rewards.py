@@ -96,7 +96,7 @@ def sum_then_normalise(i: Any, e: Any) -> None:
         for r, formed in zip(rollouts([1] * 4, i["correct"]), i["format"], strict=True)
     ]
     group = paid(given, *(Weighted(use=build("reward", name)) for name in ("correct", "format")))
-    found = GRPO(beta=0.0).credit(to_step([group])).advantage_T
+    found = GRPO().credit(to_step([group])).advantage_T
     assert found.tolist() == pytest.approx(e["advantage"], abs=1e-6)
 
 

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from builders import NAN, Toy, make_step
 from earnest.algorithms.base import Algorithm, Tokens
+from earnest.algorithms.dapo import DAPO
 from earnest.algorithms.dr_grpo import DrGRPO
 from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.kl import KL
 from earnest.algorithms.ppo import PPO
 from earnest.algorithms.reinforce_pp import ReinforcePP
 from earnest.algorithms.rloo import RLOO
@@ -54,10 +56,10 @@ def test_ppo_with_the_mean_as_critic_is_dr_grpo_up_to_the_normaliser() -> None:
 
 def test_rloo_is_dr_grpo_times_g_over_g_minus_1() -> None:
     step, toy = knowing_step(LENGTHS)
-    torch.testing.assert_close(RLOO(beta=0.0).credit(step).advantage_T, 4 / 3 * DrGRPO().credit(step).advantage_T)
-    torch.testing.assert_close(gradient(RLOO(beta=0.0), step, toy), 4 / 3 * gradient(DrGRPO(max_length=1), step, toy))
+    torch.testing.assert_close(RLOO(kl=KL()).credit(step).advantage_T, 4 / 3 * DrGRPO().credit(step).advantage_T)
+    torch.testing.assert_close(gradient(RLOO(kl=KL()), step, toy), 4 / 3 * gradient(DrGRPO(max_length=1), step, toy))
     torch.testing.assert_close(
-        gradient(RLOO(beta=0.0), step, toy), 4 / 3 * 8 * gradient(DrGRPO(max_length=8), step, toy)
+        gradient(RLOO(kl=KL()), step, toy), 4 / 3 * 8 * gradient(DrGRPO(max_length=8), step, toy)
     )
 
 
@@ -104,39 +106,29 @@ def test_the_critics_share_of_the_loss() -> None:
     torch.testing.assert_close(loss.value_T, 0.05 * (toy.values() - credit.return_T).square())
 
 
-def test_grpo_pulls_dead_groups_towards_the_reference() -> None:
-    step, toy = knowing_step(LENGTHS)
-    step = replace(step, ref_logp_T=step.sampler_logp_T + 0.3)
-    algorithm = GRPO(beta=0.04)
-    credit = algorithm.credit(step)
-    weight_N = algorithm.weights(step.length_N, step.group_N, credit.live_N)
-    dead = [8, 9, 10, 11]
-    assert not credit.live_N[dead].any() and (weight_N[dead] > 0).all()
-    loss = toy.loss(algorithm, step, credit, weight_N, old_logp_T=toy.logp().detach(), i_N=dead)
-    d_T = torch.full((sum(LENGTHS[8:]),), -0.3)
-    share_T = to_tokens(weight_N[dead], step.length_N[dead])
-    assert loss.item() == pytest.approx(float((0.04 * share_T * ((-d_T).exp() - 1 + d_T)).sum()), rel=1e-4)
-    assert toy.gradient(loss).abs().max() > 1e-4
-
-
-def test_kl_is_named_and_the_reference_asked_for_only_if_it_is_used() -> None:
+def test_the_reference_is_asked_for_only_if_it_is_used() -> None:
     assert GRPO().needs == RLOO().needs == {"reference"}
-    assert GRPO(beta=0).needs == RLOO(beta=0).needs == ReinforcePP().needs == DrGRPO().needs == frozenset()
-    assert PPO().needs == {"critic"} and PPO(beta=0.1).needs == {"critic", "reference"}
-    step = replace(make_step([[1.0, 0.0]], [2, 2]), ref_logp_T=torch.full((4,), -1.5))
-    for algorithm in (RLOO(), ReinforcePP(beta=0.1), PPO(beta=0.1)):
-        assert algorithm.credit(step).metrics["kl"] == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("name", ["grpo", "rloo"])
-def test_dropping_groups_that_the_kl_needs_is_refused(name: str) -> None:
-    with pytest.raises(KeyedConfigError, match="dead groups out of the KL"):
-        build("algorithm", {"name": name, "beta": 0.1, "dead_groups": "drop"})
-    assert build("algorithm", {"name": name, "beta": 0, "dead_groups": "drop"}).dead_groups == "drop"
+    assert GRPO(kl=KL()).needs == RLOO(kl=KL()).needs == ReinforcePP().needs == DAPO().needs == frozenset()
+    assert PPO().needs == {"critic"} and PPO(kl=KL(in_reward=0.1)).needs == {"critic", "reference"}
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("clip_low", 0), ("clip_low", 1), ("clip_high", 0), ("beta", -1), ("aggregation", "tokens")]
+    ("settings", "told"),
+    [
+        ({"in_loss": 0.1, "in_reward": 0.1}, "twice"),
+        ({"estimator": "k2"}, "coefficient is 0"),
+        ({"in_reward": 0.1, "ratio_weight": True}, "no effect"),
+        ({"in_loss": 0.1, "estimator": "k1"}, "no gradient"),
+        ({"in_loss": -1}, "greater than or equal"),
+    ],
+)
+def test_a_kl_without_effect_is_refused(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(KeyedConfigError, match=told):
+        build("algorithm", {"name": "dapo", "kl": settings})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("clip_low", 0), ("clip_low", 1), ("clip_high", 0), ("aggregation", "tokens")]
 )
 def test_values_out_of_range_are_refused(field: str, value: object) -> None:
     with pytest.raises(KeyedConfigError):
@@ -147,16 +139,18 @@ def test_dead_groups_are_kept_in_the_mean_or_dropped() -> None:
     live_N = torch.tensor([True] * 2 + [False] * 2)
     length_N, group_N = torch.tensor([2, 4, 3, 1]), torch.tensor([0, 0, 1, 1])
     for algorithm, kept, dropped in [
-        (GRPO(beta=0), [1 / 8, 1 / 16], [1 / 4, 1 / 8]),
-        (GRPO(beta=0, aggregation="token"), [1 / 10, 1 / 10], [1 / 6, 1 / 6]),
+        (GRPO(kl=KL()), [1 / 8, 1 / 16], [1 / 4, 1 / 8]),
+        (GRPO(kl=KL(), aggregation="token"), [1 / 10, 1 / 10], [1 / 6, 1 / 6]),
         (DrGRPO(max_length=10), [1 / 40, 1 / 40], [1 / 20, 1 / 20]),
-        (RLOO(beta=0), [1 / 4, 1 / 4], [1 / 2, 1 / 2]),
+        (RLOO(kl=KL()), [1 / 4, 1 / 4], [1 / 2, 1 / 2]),
     ]:
         for choice, expected in (("keep", kept), ("drop", dropped)):
             chosen = algorithm.model_copy(update={"dead_groups": choice})
             torch.testing.assert_close(chosen.weights(length_N, group_N, live_N), torch.tensor([*expected, 0.0, 0.0]))
-    with_kl = GRPO(beta=0.1).weights(length_N, group_N, live_N)
-    torch.testing.assert_close(with_kl, torch.tensor([1 / 8, 1 / 16, 1 / 12, 1 / 4]))
+    with_kl = RLOO().weights(
+        length_N, group_N, live_N
+    )  # a KL in the reward gives groups of equal rewards a gradient too
+    torch.testing.assert_close(with_kl, torch.full((4,), 1 / 4))
 
 
 def test_dr_grpo_takes_the_runs_limit_unless_it_has_its_own() -> None:
@@ -188,7 +182,6 @@ def test_rloo_clips_whole_completions() -> None:
     tokens = Tokens(
         logp_T=logp_T,
         old_logp_T=torch.zeros(3),
-        sampler_logp_T=torch.zeros(3),
         adv_T=torch.tensor([1.0, 1.0, 1.0]),
         seq_T=torch.tensor([0, 0, 1]),
         sequences=2,

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.kl import KL
 from earnest.data.batch import pack, split
 from earnest.data.reading import read_ends, read_tokens
-from earnest.data.samples import demonstrations, from_step, to_step
+from earnest.data.samples import Shares, demonstrations, from_step, to_step
 from earnest.models.base import Policy
 from earnest.train.losses import Loss, NegativeLogLikelihood, PolicyGradient
 from earnest.train.step import accumulate
@@ -51,10 +52,10 @@ def groups() -> list[Group]:
 
 
 def rl_samples() -> list[Sample]:
-    algorithm = GRPO(beta=0.0)
+    algorithm = GRPO(kl=KL())
     step = to_step(groups())
     credit = algorithm.credit(step)
-    return from_step(step, credit, algorithm.weights(step.length_N, step.group_N, credit.live_N))
+    return from_step(step, credit, Shares(algorithm.weights(step.length_N, step.group_N, credit.live_N)))
 
 
 def gradient(policy: Policy, loss: Loss, samples: list[Sample], max_tokens: int) -> torch.Tensor:
@@ -95,7 +96,7 @@ def test_a_rollout_whose_grading_failed_is_not_trained_on() -> None:
 @pytest.mark.parametrize("kind", ["nll", "grpo"])
 def test_the_gradient_does_not_depend_on_micro_batches_or_order(tiny_policy: Policy, kind: str) -> None:
     policy = copy.deepcopy(tiny_policy)
-    loss = NegativeLogLikelihood() if kind == "nll" else PolicyGradient(GRPO(beta=0.0), 1.0, None)
+    loss = NegativeLogLikelihood() if kind == "nll" else PolicyGradient(GRPO(kl=KL()), 1.0)
     samples = demonstrations(pairs()) if kind == "nll" else rl_samples()
     whole = gradient(policy, loss, samples, 10_000)
     assert whole.abs().max() > 1e-4
@@ -118,6 +119,6 @@ def test_readings_come_back_in_the_order_of_the_samples(tiny_policy: Policy) -> 
     alone = torch.cat([read_tokens(tiny_policy, [s], 10_000, 1.0, lambda _, f: f.logp_T) for s in samples])
     assert torch.allclose(whole, alone, atol=1e-5)
     assert torch.allclose(read_tokens(tiny_policy, samples, 8, 1.0, lambda _, f: f.logp_T), alone, atol=1e-5)
-    ends = read_ends(tiny_policy, samples, 8, lambda h: h.sum(-1))
-    each = torch.cat([read_ends(tiny_policy, [s], 8, lambda h: h.sum(-1)) for s in samples])
+    ends = read_ends(samples, 8, CPU, lambda b: tiny_policy.final_hidden(b).sum(-1))
+    each = torch.cat([read_ends([s], 8, CPU, lambda b: tiny_policy.final_hidden(b).sum(-1)) for s in samples])
     assert torch.allclose(ends, each, atol=1e-4) and len(set(ends.tolist())) == 4

@@ -13,7 +13,8 @@ import torch
 from builders import make_step
 from earnest.algorithms.base import Tokens
 from earnest.algorithms.grpo import GRPO
-from earnest.data.samples import from_step, to_step
+from earnest.algorithms.kl import KL
+from earnest.data.samples import Shares, from_step, to_step
 from earnest.models.base import Policy
 from earnest.models.tiny import byte_tokenizer
 from earnest.train.losses import PolicyGradient
@@ -45,15 +46,13 @@ def test_gradient_of_the_example_is_the_librarys(example: ModuleType) -> None:
     prompts, completions = rollouts(example)
     found = example.grpo_gradient(model, prompts, completions, torch.tensor(REWARDS).flatten(), size=4)
 
-    algorithm = GRPO(aggregation="token", clip_high=0.28, beta=0)
+    algorithm = GRPO(aggregation="token", clip_high=0.28, kl=KL())
     logp, mask = example.completion_logprobs(model, prompts, completions)
     logp_T, seq_T = logp[mask], mask.nonzero()[:, 0]
     step = make_step(REWARDS, mask.sum(dim=1).tolist())
     credit = algorithm.credit(step)
     weight_N = algorithm.weights(step.length_N, step.group_N, credit.live_N)
-    loss = algorithm.token_loss(
-        Tokens(logp_T, logp_T.detach(), logp_T.detach(), credit.advantage_T, seq_T, sequences=len(prompts))
-    )
+    loss = algorithm.token_loss(Tokens(logp_T, logp_T.detach(), credit.advantage_T, seq_T, sequences=len(prompts)))
     expected = torch.autograd.grad((weight_N[seq_T] * loss.policy_T).sum(), list(model.parameters()))
     assert max(g.abs().max() for g in expected) > 1e-3
     for name, gradient in zip(found, expected, strict=True):
@@ -65,10 +64,10 @@ def test_clip_of_the_example_is_the_librarys(example: ModuleType) -> None:
     old_logp, shift = -torch.rand(4, 5, generator=g), 0.6 * torch.randn(4, 5, generator=g)
     mask, advantage_N = torch.ones(4, 5, dtype=torch.bool), torch.tensor([1.0, -1.0, 0.5, -2.0])
     tokens = Tokens(
-        (old_logp + shift).flatten(), old_logp.flatten(), old_logp.flatten(), advantage_N.repeat_interleave(5),
+        (old_logp + shift).flatten(), old_logp.flatten(), advantage_N.repeat_interleave(5),
         torch.arange(4).repeat_interleave(5), sequences=4,
     )  # fmt: skip
-    loss = GRPO(aggregation="token", clip_high=0.28, beta=0).token_loss(tokens)
+    loss = GRPO(aggregation="token", clip_high=0.28, kl=KL()).token_loss(tokens)
     assert all(loss.metrics[f"clip_ratio/{side}_mean"].any() for side in ("low", "high"))
     torch.testing.assert_close(example.grpo_loss(old_logp + shift, old_logp, mask, advantage_N), loss.policy_T.mean())
 
@@ -93,12 +92,12 @@ def test_the_whole_path_of_the_library_ends_in_the_same_gradient(example: Module
     found = example.grpo_gradient(model, prompts, completions, torch.tensor(REWARDS).flatten(), size=4)
 
     policy = Policy(example.make_model(seed=0), byte_tokenizer(64))
-    algorithm = GRPO(aggregation="token", clip_high=0.28, beta=0)
+    algorithm = GRPO(aggregation="token", clip_high=0.28, kl=KL())
     step = to_step(judged(prompts, completions))
     credit = algorithm.credit(step)
-    samples = from_step(step, credit, algorithm.weights(step.length_N, step.group_N, credit.live_N))
+    samples = from_step(step, credit, Shares(algorithm.weights(step.length_N, step.group_N, credit.live_N)))
     assert len(samples) == 8, "the group of equal rewards has no gradient and is left out"
-    accumulate(policy, PolicyGradient(algorithm, 1.0, None), samples, max_tokens=60)
+    accumulate(policy, PolicyGradient(algorithm, 1.0), samples, max_tokens=60)
     assert max(g.abs().max() for g in found.values()) > 1e-3
     for name, parameter in policy.parameters():
         torch.testing.assert_close(parameter.grad, found[name], rtol=1e-4, atol=1e-7, msg=name)

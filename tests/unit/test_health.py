@@ -22,7 +22,7 @@ HEALTHY: Metrics = {
     "groups/live": 0.7, "groups/all_right": 0.1, "trace_format": lambda s: 0.9 + 0.01 * math.cos(s),
     "completions/clipped_ratio": 0.05, "completions/mean_length": 30.0,
     "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "reward/missing": 0.0, "verdict/no_answer": 0.02,
-    "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0,
+    "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0, "sampler/lag": 0.0,
 }  # fmt: skip
 
 
@@ -53,6 +53,7 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
     "H13": (
         {"grad_norm": lambda s: 30.0 if s in (40, 43, 44) else 1.0}, {"grad_norm": lambda s: 30.0 if s in (40, 43) else 1.0},
     ),
+    "H14": ({"sampler/lag": at(40, 3.0, 0.0)}, {"sampler/lag": 0.0}),
 }  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from earnest.algorithms.base import TokenLoss
 from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.kl import KL
 from earnest.data.rollouts import Roller, judge
 from earnest.data.samples import demonstrations
 from earnest.engines.torch import Torch
@@ -28,9 +28,10 @@ from earnest.train import checkpoint
 from earnest.train.demonstrations import Demonstrations, Pool
 from earnest.train.health import Health
 from earnest.train.loop import Job, Source, StopRequest, Totals, Work, train
-from earnest.train.losses import Loss, NegativeLogLikelihood, PolicyGradient
+from earnest.train.losses import Cost, Loss, NegativeLogLikelihood, PolicyGradient
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
 from earnest.train.optim import Optim
+from earnest.train.updates import Learning, Planner
 from earnest.types import Batch, Item, Sampling, Status, Verdict
 from earnest.verifiers.base import Verifier
 
@@ -64,21 +65,22 @@ class Crashes(Verifier):
 class Explodes(Loss):
     """A loss whose gradient is not finite."""
 
-    def __call__(self, batch: Batch, forward: Forward) -> TokenLoss:
-        return TokenLoss(policy_T=forward.logp_T * math.inf)
+    def __call__(self, batch: Batch, forward: Forward) -> Cost:
+        return Cost((forward.logp_T * math.inf).sum())
 
 
 def rl(policy: Policy, verifier: Verifier, *, stage: str = "rl", temperature: float = 1.0) -> OnPolicy:
     config = Rollouts(
         stage=stage, prompts_per_step=4, group_size=4, sampling=Sampling(temperature=temperature, max_tokens=6), seed=1,
-        max_tokens=4096, error_ceiling=0.05,
+        error_ceiling=0.05,
     )  # fmt: skip
     roller = Roller(Chat(), verifier, Plain(), policy.tokenizer)
     engine = Torch().open(policy)
-    return OnPolicy(TASK.problems("train"), roller, engine, policy, ALGORITHM, config, value_head=None, reference=None)
+    planner = Planner(policy, ALGORITHM, Learning(seed=1, temperature=temperature, max_tokens=4096))
+    return OnPolicy(TASK.problems("train"), roller, engine, planner, config)
 
 
-ALGORITHM = GRPO(beta=0.0, aggregation="token")
+ALGORITHM = GRPO(kl=KL(), aggregation="token")
 
 
 def job(policy: Policy, source: Source, loss: Loss, folder: Path, steps: int = 2, **changes: object) -> Job:
@@ -114,7 +116,7 @@ def sft(policy: Policy) -> Demonstrations:
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_first_update_after_a_rollout_has_ratio_one(policy: Policy, tmp_path: Path, temperature: float) -> None:
     source = rl(policy, EveryOther(), temperature=temperature)
-    train(job(policy, source, PolicyGradient(ALGORITHM, temperature, None), tmp_path, steps=3))
+    train(job(policy, source, PolicyGradient(ALGORITHM, temperature), tmp_path, steps=3))
     found = rows(tmp_path)
     assert len(found) == 3 and all(row["update/taken"] == 1.0 for row in found)
     assert all(row["sampler/max_ratio_error"] < 1e-4 for row in found)
@@ -125,7 +127,7 @@ def test_a_step_without_signal_changes_no_weight_and_no_moment(policy: Policy, t
     before = weights(policy)
     source = rl(policy, Nobody())
     changes = {"optim": Optim(lr=1e-3, weight_decay=0.1)}
-    train(job(policy, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path, **changes))
+    train(job(policy, source, PolicyGradient(ALGORITHM, 1.0), tmp_path, **changes))
     assert torch.equal(weights(policy), before) and policy.version == 0 and source.live_steps == 0
     assert [row["update/taken"] for row in rows(tmp_path)] == [0.0, 0.0]
     assert [row["frac_reward_zero_std"] for row in rows(tmp_path)] == [1.0, 1.0]
@@ -151,7 +153,7 @@ def test_a_step_for_a_handful_of_live_groups_is_made_smaller_or_not_taken(
         trained = copy.deepcopy(policy)
         before, source = weights(trained), rl(trained, OneGroup())
         source.config = replace(source.config, few_live=few_live, on_few_live=on_few_live)
-        train(job(trained, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path / on_few_live, steps=1))
+        train(job(trained, source, PolicyGradient(ALGORITHM, 1.0), tmp_path / on_few_live, steps=1))
         return weights(trained) - before
 
     full = moved(0.0, "take")
@@ -175,7 +177,7 @@ def test_health_is_told_once_also_by_a_stage_that_was_resumed(policy: Policy, tm
     def train_for(steps: int) -> None:
         source = rl(policy, Nobody())
         changes = {"steps": steps, "checkpoint_every": 2, "echo": said.append, "health": Health(window=2)}
-        train(job(policy, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path, **changes))
+        train(job(policy, source, PolicyGradient(ALGORITHM, 1.0), tmp_path, **changes))
 
     train_for(4)
     train_for(6)
@@ -187,7 +189,7 @@ def test_health_is_told_once_also_by_a_stage_that_was_resumed(policy: Policy, tm
 def test_a_grader_that_fails_is_an_error_and_stops_the_run(policy: Policy, tmp_path: Path) -> None:
     source = rl(policy, Crashes())
     with pytest.raises(GateRefused, match="the grader failed on") as caught:
-        train(job(policy, source, PolicyGradient(ALGORITHM, 1.0, None), tmp_path))
+        train(job(policy, source, PolicyGradient(ALGORITHM, 1.0), tmp_path))
     assert "RuntimeError: broken grader" in caught.value.why
 
 
@@ -223,7 +225,7 @@ def test_the_mixture_is_counted_out(policy: Policy) -> None:
     pool = Pool(TASK, Chat(), policy.tokenizer, 0, 256)
     source = Demonstrations(pool, batch_size=16, worked_share=0.25, replay=replay, replay_share=0.25)
     think, close = policy.tokenizer.convert_tokens_to_ids(["<think>", "</think>"])
-    samples = source.work(0).samples
+    samples = source.work(0).updates[0]
     replayed = [s for s in samples if think not in s.token_ids]
     direct = [s for s in samples if (think, close) in zip(s.token_ids, s.token_ids[1:], strict=False)]
     assert (len(samples), len(replayed), len(direct)) == (16, 4, 9)
@@ -272,7 +274,7 @@ def test_the_collector_is_left_as_it_was_also_by_a_stage_that_fails(policy: Poli
 def test_compute_ends_a_stage_when_it_is_matched(policy: Policy, tmp_path: Path) -> None:
     parameters = sum(p.numel() for _, p in policy.parameters())
     one = train(job(policy, sft(policy), NegativeLogLikelihood(), tmp_path / "one", steps=1))
-    processed = sum(len(s.token_ids) - 1 for s in sft(policy).work(0).samples)  # nothing follows the last token
+    processed = sum(len(s.token_ids) - 1 for s in sft(policy).work(0).updates[0])  # nothing follows the last token
     assert one.flops == 6.0 * parameters * processed
     many = job(policy, sft(policy), NegativeLogLikelihood(), tmp_path / "many", steps=50, max_flops=2.5 * one.flops)
     totals: Totals = train(many)
@@ -307,9 +309,9 @@ def test_one_rollout_a_prompt_is_a_signal_to_an_algorithm_that_needs_no_group(po
     from earnest.evaluate.claim import is_live
 
     source = rl(policy, EveryOther())
-    source.algorithm = ReinforcePP()
+    source.planner.algorithm = ReinforcePP()
     source.config = replace(source.config, group_size=1, prompts_per_step=16)
-    train(job(policy, source, PolicyGradient(source.algorithm, 1.0, None), tmp_path, steps=1))
+    train(job(policy, source, PolicyGradient(source.planner.algorithm, 1.0), tmp_path, steps=1))
     (row,) = rows(tmp_path)
     assert row["groups/mixed"] == 0.0 and row["update/taken"] == 1.0 and is_live(row)
 

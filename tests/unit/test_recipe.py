@@ -75,7 +75,7 @@ def test_defaults_are_the_field_s_and_the_algorithm_file_s_own() -> None:
     unnamed = stage(of(TEXT.replace("    algorithm: {name: grpo, clip_high: 0.3}\n", "")), 1)["algorithm"]
     assert isinstance(named, dict) and isinstance(unnamed, dict)
     assert (named["clip_high"], named["aggregation"]) == (0.2, "sequence")
-    assert (unnamed["clip_high"], unnamed["aggregation"], unnamed["beta"]) == (0.28, "token", 0.0)
+    assert (unnamed["name"], unnamed["clip_high"], unnamed["kl"]["in_loss"]) == ("dapo", 0.28, 0.0)  # type: ignore[index, call-overload]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,8 @@ def test_what_is_resolved_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
     ("override", "told"),
     [
         ("sft.probe_every=7", "probe_every has no effect without `until`"),
-        ("rl.critic_lr=1e-3", "critic_lr has no effect: grpo has no critic"),
+        ("rl.critic.lr=1e-3", "critic has no effect: grpo has none"),
+        ("rl.minibatches=17", "17 minibatches of 16 prompts"),
     ],
 )
 def test_an_option_without_effect_is_refused(override: str, told: str) -> None:
@@ -174,4 +175,4 @@ def test_an_option_without_effect_is_refused(override: str, told: str) -> None:
 
 
 def test_the_same_options_are_fine_where_they_have_one() -> None:
-    of(TEXT, "sft.until.worked_accuracy=0.9", "sft.probe_every=7", "rl.algorithm=ppo", "rl.critic_lr=1e-3")
+    of(TEXT, "sft.until.worked_accuracy=0.9", "sft.probe_every=7", "rl.algorithm=ppo", "rl.critic.lr=1e-3")

@@ -261,7 +261,7 @@ def repeating(group: Group) -> Group:
 @pytest.mark.parametrize("right", [1.0, 0.0])
 def test_a_group_of_one_verdict_learns_nothing_from_shaping_alone(spec: Any, right: float) -> None:
     group = repeating(a_group([right] * 4, LENGTHS))
-    for algorithm in (GRPO(beta=0.0), DrGRPO(max_length=100), RLOO(beta=0.0)):
+    for algorithm in (GRPO(), DrGRPO(max_length=100), RLOO()):
         found = rewarded(group, terms(spec))
         credit = algorithm.credit(to_step(found.groups))
         assert not credit.advantage_T.any() and not credit.live_N.any()
@@ -269,7 +269,7 @@ def test_a_group_of_one_verdict_learns_nothing_from_shaping_alone(spec: Any, rig
         assert found.levelled == 1 and len(set(raw)) > 1, "the parts stay as they are"
     told = [{**(t if isinstance(t, dict) else {"use": t}), "alone": True} for t in spec if t != "correct"]
     loud = rewarded(group, terms(["correct", *told] if spec != "cosine" else [{"use": "cosine", "alone": True}]))
-    credit = GRPO(beta=0.0).credit(to_step(loud.groups))
+    credit = GRPO().credit(to_step(loud.groups))
     assert loud.levelled == 0 and credit.live_N.all() and credit.advantage_T.abs().max() > 0.9, (
         "unit size: the accident"
     )
@@ -293,7 +293,7 @@ def test_the_sum_of_the_others_is_what_they_say_and_rounding_says_nothing() -> N
     assert 0.1 + 0.2 != 0.3
     found = rewarded(a_group([1.0, 1.0], [1, 2]), (one, two, own(0.0, -1.0, shapes=True)))
     assert found.levelled == 1
-    credit = RLOO(beta=0.0).credit(to_step(found.groups))
+    credit = RLOO().credit(to_step(found.groups))
     assert not credit.live_N.any() and not credit.advantage_T.any()
     assert paid(a_group([1.0, 1.0], [1, 2]), (one, two)) == [0.1 + 0.2, 0.3], "what judges is never levelled"
     real = rewarded(a_group([1.0, 1.0], [1, 2]), (own(0.0, 1e-4), own(0.0, -1.0, shapes=True)))

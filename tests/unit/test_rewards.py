@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from builders import NAN, make_rollout
+from earnest.algorithms.kl import KL
 from earnest.algorithms.rloo import RLOO
 from earnest.component import BuildContext, KeyedConfigError, build
 from earnest.data.rewarding import reward
@@ -29,6 +30,7 @@ from earnest.rewards.random import Random
 from earnest.sampling.plain import Plain
 from earnest.tasks.chain import Chain
 from earnest.train.on_policy import OnPolicy, Rollouts
+from earnest.train.updates import Learning, Planner
 from earnest.types import Finish, Group, Item, Parsed, Rollout, Sampling, Status, Verdict
 from earnest.verifiers.base import Verifier
 from report_runs import RunOnDisk, record, records
@@ -219,14 +221,14 @@ class EveryOther(Verifier):
 
 def source(policy: Policy, *weighted: Weighted, ceiling: float = 0.05, fails: bool = False) -> OnPolicy:
     config = Rollouts(
-        stage="rl", prompts_per_step=4, group_size=4, sampling=Sampling(max_tokens=6), seed=1, max_tokens=4096,
-        error_ceiling=ceiling,
+        stage="rl", prompts_per_step=4, group_size=4, sampling=Sampling(max_tokens=6), seed=1, error_ceiling=ceiling,
     )  # fmt: skip
     config = replace(config, reward=weighted) if weighted else config
     roller = Roller(Chat(), EveryOther(fails=fails), Plain(), policy.tokenizer)
     problems = Chain(length=3, dev_size=20, test_size=40).problems("train")
     engine = Torch().open(policy)
-    return OnPolicy(problems, roller, engine, policy, RLOO(beta=0.0), config, value_head=None, reference=None)
+    planner = Planner(policy, RLOO(kl=KL()), Learning(seed=1, temperature=1.0, max_tokens=4096))
+    return OnPolicy(problems, roller, engine, planner, config)
 
 
 def test_the_advantage_follows_the_reward_and_the_metrics_have_every_part(tiny_policy: Policy) -> None:
@@ -296,7 +298,7 @@ def test_the_default_is_the_verifiers_score(tiny_policy: Policy) -> None:
     left_out, written = source(tiny_policy).work(0), source(tiny_policy, *terms("correct")).work(0)
     assert left_out.records == written.records
     assert [r.reward for r in left_out.records] == [r.verdict.score for r in left_out.records]
-    assert [s.weight for s in left_out.samples] == [s.weight for s in written.samples] != []
+    assert [s.weight for s in left_out.updates[0]] == [s.weight for s in written.updates[0]] != []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 `credit` sees the whole optimizer step and turns rewards into advantages; `token_loss` is the paper's line; `weights`
 says how sequences share the step's loss. Everything is on packed vectors of sampled tokens, so that micro-batches,
-accumulation and data parallelism cannot change a result.
+accumulation and data parallelism cannot change a result. What all methods can have beside them (a KL to the reference, an
+entropy bonus, a correction for the sampler) is no part of any: the loop adds it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import ClassVar, Self
 
 from torch import Tensor
 
+from earnest.algorithms.kl import KL, KLSetting
 from earnest.component import Component
 from earnest.types import Step
 
@@ -34,7 +36,6 @@ class Tokens:
 
     logp_T: Tensor
     old_logp_T: Tensor
-    sampler_logp_T: Tensor
     adv_T: Tensor
     seq_T: Tensor  # sequence of each token, 0 .. sequences-1
     sequences: int
@@ -42,7 +43,6 @@ class Tokens:
     value_T: Tensor | None = None  # if "critic" in needs
     old_value_T: Tensor | None = None
     return_T: Tensor | None = None
-    ref_logp_T: Tensor | None = None  # if "reference" in needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,13 @@ class Algorithm(Component):
 
     kind: ClassVar[str] = "algorithm"
 
+    kl: KLSetting = KL()
+    """KL to the stage's input checkpoint: `{in_loss: 0.04}` or `{in_reward: 0.05}`, and how. null: none; no reference is kept."""
+
     @property
     def needs(self) -> frozenset[str]:
         """Subset of {"reference", "critic"}: extra forward passes that the loop then provides."""
-        return frozenset()
+        return frozenset({"reference"} if self.kl.on else ())
 
     @property
     def stats(self) -> frozenset[str]:
@@ -83,7 +86,7 @@ class Algorithm(Component):
 
     @abstractmethod
     def weights(self, length_N: Tensor, group_N: Tensor, live_N: Tensor) -> Tensor:
-        """(N,): the share of each of a sequence's tokens in the step's loss, which is sum_T weight[seq] * loss.
+        """(N,): the share of each of a sequence's tokens in an update's loss, which is sum_T weight[seq] * loss.
 
         0 promises that the rollout has no gradient, so that it can be left out of the passes.
         """

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from earnest.algorithms.base import Algorithm, Credit, TokenLoss, Tokens
-from earnest.functional import credit, reduce, surrogate
-from earnest.types import Step
+from earnest.algorithms.families import Clipped, GroupRelative
+from earnest.functional import credit, reduce
 
 
-class DrGRPO(Algorithm):
+class DrGRPO(Clipped, GroupRelative):
     """GRPO done right.
 
     Objective:
@@ -29,33 +27,15 @@ class DrGRPO(Algorithm):
     Reference: Understanding R1-Zero-Like Training, arXiv:2503.20783.
     """
 
-    clip_low: float = Field(default=0.2, gt=0, lt=1)
-    """How far the ratio may fall below 1 before a wrong token's gradient stops."""
-
-    clip_high: float = Field(default=0.2, gt=0)
-    """How far the ratio may rise above 1 before a right token's gradient stops."""
-
     max_length: int | None = Field(default=None, gt=0)
     """L_max, the constant that token sums are divided by. null: the most tokens that a completion may have."""
-
-    dead_groups: Literal["keep", "drop"] = "keep"
-    """`drop`: groups without signal, and completions that could not be graded, leave the mean."""
 
     def with_max_tokens(self, max_tokens: int) -> Self:
         return self if self.max_length is not None else self.model_copy(update={"max_length": max_tokens})
 
-    def credit(self, step: Step) -> Credit:
-        advantage_N = credit.group_centered(step.reward_N, step.group_N)
-        live_N = credit.unequal(step.reward_N, step.group_N)
-        dead = credit.dead_fraction(live_N, step.group_N)
-        return Credit(credit.to_tokens(advantage_N, step.length_N), live_N, metrics={"frac_reward_zero_std": dead})
+    def advantage(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
+        return credit.group_centered(reward_N, group_N)
 
-    def token_loss(self, t: Tokens) -> TokenLoss:
-        ratio_T = surrogate.ratio(t.logp_T, t.old_logp_T)
-        policy_T = surrogate.clipped(ratio_T, t.adv_T, self.clip_low, self.clip_high)
-        return TokenLoss(policy_T, metrics=surrogate.clip_metrics(ratio_T, t.adv_T, self.clip_low, self.clip_high))
-
-    def weights(self, length_N: Tensor, group_N: Tensor, live_N: Tensor) -> Tensor:
+    def shares(self, length_N: Tensor, counted_N: Tensor) -> Tensor:
         assert self.max_length is not None, "with_max_tokens comes first"
-        counted_N = live_N if self.dead_groups == "drop" else torch.ones_like(live_N)
-        return reduce.constant(length_N, counted_N, self.max_length) * live_N  # no advantage, no gradient
+        return reduce.constant(length_N, counted_N, self.max_length)

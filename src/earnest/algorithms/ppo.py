@@ -5,16 +5,17 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor
 
-from earnest.algorithms.base import Algorithm, Credit, TokenLoss, Tokens
-from earnest.functional import credit, divergence, reduce, surrogate
+from earnest.algorithms.base import Credit, TokenLoss, Tokens
+from earnest.algorithms.families import Clipped
+from earnest.functional import credit, reduce, surrogate
 from earnest.types import Step
 
 
-class PPO(Algorithm):
+class PPO(Clipped):
     """Proximal policy optimisation with generalised advantage estimation.
 
     Objective:
-        r_it    = [t is the last token] r_i - beta (log pi_old - log pi_ref)
+        r_it    = [t is the last token] r_i - beta (log pi_old - log pi_ref),   beta = kl.in_reward
         delta_t = r_t + gamma V_{t+1} - V_t;   V after a stop token is 0, after a cut the critic's
         A_t     = sum_k (gamma lam)^k delta_{t+k};   R_t = A_t + V_t
         L       = mean_t [ -min(rho_t A_t, clip(rho_t, 1 - clip_low, 1 + clip_high) A_t)
@@ -29,12 +30,6 @@ class PPO(Algorithm):
 
     Reference: arXiv:1707.06347 (PPO), arXiv:1506.02438 (GAE).
     """
-
-    clip_low: float = Field(default=0.2, gt=0, lt=1)
-    """How far the ratio may fall below 1 before a wrong token's gradient stops."""
-
-    clip_high: float = Field(default=0.2, gt=0)
-    """How far the ratio may rise above 1 before a right token's gradient stops."""
 
     gamma: float = Field(default=1.0, ge=0, le=1)
     """Discount per token."""
@@ -51,38 +46,28 @@ class PPO(Algorithm):
     value_coef: float = Field(default=0.1, ge=0)
     """Weight of the critic's loss."""
 
-    beta: float = Field(default=0.0, ge=0)
-    """Weight of the KL to the reference model, taken off the reward token by token. 0: no reference model is kept."""
-
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({"critic", "reference"} if self.beta > 0 else {"critic"})
+        return super().needs | {"critic"}
 
     def credit(self, step: Step) -> Credit:
         assert step.value_T is not None and step.bootstrap_N is not None
-        metrics: dict[str, float] = {}
         live_N = ~step.reward_N.isnan()
-        reward_T = credit.last_token_rewards(step.reward_N, step.length_N)
-        if self.beta > 0:
-            assert step.ref_logp_T is not None
-            kl_T = divergence.k1(step.sampler_logp_T, step.ref_logp_T)
-            reward_T = reward_T - self.beta * kl_T
-            metrics["kl"] = float(kl_T.mean())
+        reward_T = credit.last_token_rewards(step.reward_N, step.length_N, step.penalty_T)
         bootstrap_N = step.bootstrap_N.where(~step.finished_N, 0.0)
         advantage_T, return_T = credit.gae(
             step.value_T, reward_T, step.length_N, gamma=self.gamma, lam=self.lam, bootstrap_N=bootstrap_N
         )
         live_T = credit.to_tokens(live_N, step.length_N)
-        metrics["explained_variance"] = credit.explained_variance(step.value_T[live_T], return_T[live_T])
+        explained = credit.explained_variance(step.value_T[live_T], return_T[live_T])
         advantage_T = credit.whiten(advantage_T, live_T) if self.whiten else advantage_T.where(live_T, 0.0)
-        return Credit(advantage_T, live_N, return_T, metrics)
+        return Credit(advantage_T, live_N, return_T, {"explained_variance": explained})
 
     def token_loss(self, t: Tokens) -> TokenLoss:
         assert t.value_T is not None and t.old_value_T is not None and t.return_T is not None
-        ratio_T = surrogate.ratio(t.logp_T, t.old_logp_T)
-        policy_T = surrogate.clipped(ratio_T, t.adv_T, self.clip_low, self.clip_high)
+        found = super().token_loss(t)
         value_T = self.value_coef * surrogate.value_loss(t.value_T, t.old_value_T, t.return_T, self.value_clip)
-        return TokenLoss(policy_T, value_T, surrogate.clip_metrics(ratio_T, t.adv_T, self.clip_low, self.clip_high))
+        return TokenLoss(found.policy_T, value_T, found.metrics)
 
     def weights(self, length_N: Tensor, group_N: Tensor, live_N: Tensor) -> Tensor:
         return reduce.token_mean(length_N, live_N)  # an ungraded completion has no return for the critic to learn

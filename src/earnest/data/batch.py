@@ -43,7 +43,9 @@ def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
     seq_L = torch.repeat_interleave(torch.arange(len(samples)), lengths)
     seq_T = seq_L[index_T]
     assert not mask_L[cu_seqlens[:-1]].any(), "nothing predicts the first token of a sequence"
-    weight_S = torch.tensor([s.weight for s in samples], dtype=torch.float32)
+
+    def spread(weight: Callable[[Sample], float]) -> Tensor:
+        return torch.tensor([weight(s) for s in samples], dtype=torch.float32)[seq_T].to(device)
 
     def gather(field: Callable[[Sample], Tensor | None]) -> Tensor | None:
         parts = [field(s) for s in samples]
@@ -57,7 +59,9 @@ def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
         cu_seqlens=cu_seqlens.to(device),
         index_T=index_T.to(device),
         seq_T=seq_T.to(device),
-        weight_T=weight_S[seq_T].to(device),
+        weight_T=spread(lambda s: s.weight),
+        kl_weight_T=spread(lambda s: s.kl_weight),
+        entropy_weight_T=spread(lambda s: s.entropy_weight),
         sampler_logp_T=gather(lambda s: s.sampler_logprobs),
         old_logp_T=gather(lambda s: s.old_logprobs),
         adv_T=gather(lambda s: s.advantages),

@@ -6,6 +6,7 @@ A critic's values, a reference's log-probs and the bits of a document all come f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from earnest.data.batch import pack, split
 from earnest.models.base import Forward, Policy
 from earnest.types import Batch, Sample
 
+Read: TypeAlias = Callable[[Batch, Forward], Tensor]
+"""A number per trained token of a micro-batch: (T,)."""
+
 
 @torch.no_grad()
 def read_tokens(
@@ -21,14 +25,15 @@ def read_tokens(
     samples: Sequence[Sample],
     max_tokens: int,
     temperature: float,
-    read: Callable[[Batch, Forward], Tensor],
+    read: Read,
+    stats: frozenset[str] = frozenset(),
 ) -> Tensor:
     """A number per trained token without gradient, in the order of the samples: (T,) on the CPU, float32."""
     place = {id(sample): i for i, sample in enumerate(samples)}
     found: list[Tensor] = [torch.empty(0)] * len(samples)
     for part in split(samples, max_tokens):
         batch = pack(part, policy.device)
-        x_T = read(batch, policy.forward(batch, temperature=temperature)).float().cpu()
+        x_T = read(batch, policy.forward(batch, temperature=temperature, stats=stats)).float().cpu()
         sizes = torch.bincount(batch.seq_T.cpu(), minlength=len(part)).tolist()
         for sample, x in zip(part, x_T.split(sizes), strict=True):
             found[place[id(sample)]] = x
@@ -36,11 +41,13 @@ def read_tokens(
 
 
 @torch.no_grad()
-def read_ends(policy: Policy, samples: Sequence[Sample], max_tokens: int, read: Callable[[Tensor], Tensor]) -> Tensor:
-    """A number per sequence from the hidden state of its last token: (N,) on the CPU, float32."""
+def read_ends(
+    samples: Sequence[Sample], max_tokens: int, device: torch.device, read: Callable[[Batch], Tensor]
+) -> Tensor:
+    """A number per sequence, such as a value after its last token: (N,) on the CPU, float32."""
     place = {id(sample): i for i, sample in enumerate(samples)}
     found = torch.zeros(len(samples))
     for part in split(samples, max_tokens):
-        x_S = read(policy.final_hidden(pack(part, policy.device))).float().cpu()
+        x_S = read(pack(part, device)).float().cpu()
         found[[place[id(s)] for s in part]] = x_S
     return found

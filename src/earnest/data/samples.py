@@ -6,21 +6,16 @@ Token ids are the ones that were sampled, never text encoded again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from earnest.algorithms.base import Credit
-from earnest.types import Finish, Group, Sample, Step
+from earnest.types import Finish, Group, Rollout, Sample, Step
 
 
-def to_step(
-    groups: Sequence[Group],
-    *,
-    value_T: Tensor | None = None,
-    bootstrap_N: Tensor | None = None,
-    ref_logp_T: Tensor | None = None,
-) -> Step:
+def to_step(groups: Sequence[Group]) -> Step:
     """The packed view of an optimizer step's groups. Everything is on the CPU, in float32."""
     rollouts = [r for group in groups for r in group.rollouts]
     logps = [
@@ -36,56 +31,59 @@ def to_step(
         length_N=torch.tensor([sum(r.completion.sampled) for r in rollouts]),
         finished_N=torch.tensor([r.completion.finish is Finish.STOP for r in rollouts]),
         sampler_logp_T=torch.tensor(logps),
-        value_T=value_T,
-        bootstrap_N=bootstrap_N,
-        ref_logp_T=ref_logp_T,
     )
 
 
-def from_step(step: Step, credit: Credit, weight_N: Tensor) -> list[Sample]:
-    """One sample per rollout. A weight of 0 is the algorithm's promise that a rollout has no gradient; it is left out."""
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What each rollout's tokens weigh in an update: in the policy's loss, in the KL, in the entropy bonus. (N,) each."""
+
+    policy_N: Tensor
+    kl_N: Tensor | None = None
+    entropy_N: Tensor | None = None
+
+
+def from_step(step: Step, credit: Credit, shares: Shares, old_logp_T: Tensor | None = None) -> list[Sample]:
+    """One sample per rollout. Weights of 0 are the algorithm's promise that a rollout has no gradient; it is left out.
+
+    old_logp_T: log-probs under pi_old; None: the samples are for the first update after the rollout.
+    """
     lengths = step.length_N.tolist()
 
     def cut(x_T: Tensor | None) -> Sequence[Tensor | None]:
         return [None] * len(lengths) if x_T is None else x_T.split(lengths)
 
+    def weights(x_N: Tensor | None) -> Sequence[float]:
+        return [0.0] * len(lengths) if x_N is None else x_N.tolist()
+
     rollouts = [r for group in step.groups for r in group.rollouts]
     parts = zip(
-        rollouts, lengths, weight_N.tolist(), cut(step.sampler_logp_T), cut(credit.advantage_T), cut(credit.return_T),
-        cut(step.value_T), cut(step.ref_logp_T), strict=True,
+        rollouts, weights(shares.policy_N), weights(shares.kl_N), weights(shares.entropy_N), cut(step.sampler_logp_T),
+        cut(old_logp_T), cut(credit.advantage_T), cut(credit.return_T), cut(step.value_T), cut(step.ref_logp_T), strict=True,
     )  # fmt: skip
     samples: list[Sample] = []
-    for rollout, length, weight, sampler_logp, advantage, returns, old_value, ref_logp in parts:
-        if length == 0 or weight == 0:
+    for rollout, weight, kl, entropy, sampler_logp, old_logp, advantage, returns, old_value, ref_logp in parts:
+        sequence = plain_sample(rollout)
+        if not any(sequence.mask) or (weight == kl == entropy == 0):
             continue
-        ids = rollout.completion.token_ids
-        assert ids is not None, "training needs token ids"
+        assert rollout.completion.token_ids is not None, "training needs token ids"
         samples.append(
-            Sample(
-                token_ids=(*rollout.prompt_ids, *ids),
-                mask=(*((False,) * len(rollout.prompt_ids)), *rollout.completion.sampled),
-                weight=weight,
-                sampler_logprobs=sampler_logp,
-                advantages=advantage,
-                returns=returns,
-                old_values=old_value,
-                ref_logprobs=ref_logp,
+            replace(
+                sequence, weight=weight, kl_weight=kl, entropy_weight=entropy, sampler_logprobs=sampler_logp,
+                old_logprobs=old_logp, advantages=advantage, returns=returns, old_values=old_value, ref_logprobs=ref_logp,
             )
-        )
+        )  # fmt: skip
     return samples
 
 
-def plain_samples(groups: Sequence[Group]) -> list[Sample]:
-    """Every rollout as a sequence without credit: what a critic or a reference is read on."""
-    return [
-        Sample(
-            token_ids=(*r.prompt_ids, *(r.completion.token_ids or ())),
-            mask=(*((False,) * len(r.prompt_ids)), *r.completion.sampled),
-            weight=0.0,
-        )
-        for group in groups
-        for r in group.rollouts
-    ]
+def plain_sample(rollout: Rollout) -> Sample:
+    """A rollout as a sequence without credit: what a critic or a reference is read on."""
+    prompt, completion = rollout.prompt_ids, rollout.completion
+    return Sample(
+        token_ids=(*prompt, *(completion.token_ids or ())),
+        mask=(*((False,) * len(prompt)), *completion.sampled),
+        weight=0.0,
+    )
 
 
 def demonstrations(pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[Sample]:

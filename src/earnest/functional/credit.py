@@ -51,15 +51,28 @@ def group_centered(reward_N: Tensor, group_N: Tensor) -> Tensor:
     return _centered(reward_N, group_N).where(unequal(reward_N, group_N), 0.0).to(reward_N.dtype)
 
 
-def group_advantage(reward_N: Tensor, group_N: Tensor, *, ddof: int = 0, min_std: float = 1e-6) -> Tensor:
-    """(N,): A_i = (r_i - mean(r)) / std(r) over the group; 0 where std <= min_std. Shao et al. 2024, arXiv:2402.03300.
+def group_advantage(
+    reward_N: Tensor, group_N: Tensor, *, ddof: int = 0, min_std: float = 1e-6, eps: float = 0.0
+) -> Tensor:
+    """(N,): A_i = (r_i - mean(r)) / (std(r) + eps) over the group; 0 where std <= min_std.
 
     ddof 0 is the population's spread: |A| <= sqrt(n - 1), and +-1 for rewards half 1 and half 0. ddof 1 multiplies
-    every advantage by sqrt((n - 1) / n).
+    every advantage by sqrt((n - 1) / n). Shao et al. 2024, arXiv:2402.03300.
     """
     std_N = group_std(reward_N.double(), group_N, ddof=ddof)
-    scaled_N = _centered(reward_N, group_N) / std_N.clamp(min=min_std)
+    scaled_N = _centered(reward_N, group_N) / (std_N.clamp(min=min_std) + eps)
     return scaled_N.where(unequal(reward_N, group_N) & (std_N > min_std), 0.0).to(reward_N.dtype)
+
+
+def batch_scaled(reward_N: Tensor, group_N: Tensor, *, eps: float = 0.0) -> Tensor:
+    """(N,): A_i = (r_i - mean of the group) / (std + eps), with the spread (Bessel's) of all graded rewards of the step.
+
+    Liu et al. 2025, arXiv:2508.08221 (Lite PPO); TRL's scale_rewards "batch".
+    """
+    graded = reward_N[~reward_N.isnan()].double()
+    std = graded.std(correction=1) if len(graded) > 1 else graded.new_zeros(())
+    scaled_N = _centered(reward_N, group_N) / (std + eps).clamp(min=1e-12)
+    return scaled_N.where(unequal(reward_N, group_N), 0.0).to(reward_N.dtype)
 
 
 def leave_one_out(reward_N: Tensor, group_N: Tensor) -> Tensor:
@@ -83,13 +96,16 @@ def sequence_sum(x_T: Tensor, length_N: Tensor) -> Tensor:
     return x_T.new_zeros(len(length_N)).index_add(0, seq_T, x_T)
 
 
-def last_token_rewards(reward_N: Tensor, length_N: Tensor) -> Tensor:
-    """(N,) -> (T,): each rollout's reward at its last token (the stop token, if any), 0 elsewhere and for nan."""
+def last_token_rewards(reward_N: Tensor, length_N: Tensor, penalty_T: Tensor | None = None) -> Tensor:
+    """(N,) -> (T,): each rollout's reward at its last token (the stop token, if any), 0 elsewhere and for nan.
+
+    penalty_T: taken off at every token.
+    """
     reward_T = reward_N.new_zeros(int(length_N.sum()))
     last_N = length_N.cumsum(0) - 1
     some_N = length_N > 0
     reward_T[last_N[some_N]] = reward_N.nan_to_num(nan=0.0)[some_N]
-    return reward_T
+    return reward_T if penalty_T is None else reward_T - penalty_T
 
 
 def gae(

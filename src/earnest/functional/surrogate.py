@@ -24,6 +24,11 @@ def sequence_ratio(logp_T: Tensor, old_logp_T: Tensor, seq_T: Tensor, sequences:
     return log_ratio_S.clamp(-_LOG_RATIO_MAX, _LOG_RATIO_MAX).exp()[seq_T]
 
 
+def lengths(seq_T: Tensor, sequences: int) -> Tensor:
+    """(T,): how many tokens the sequence of each token has."""
+    return torch.bincount(seq_T, minlength=sequences)[seq_T]
+
+
 def clipped(ratio_T: Tensor, adv_T: Tensor, clip_low: float, clip_high: float) -> Tensor:
     """(T,): -min(rho A, clip(rho, 1 - clip_low, 1 + clip_high) A). Schulman et al. 2017, arXiv:1707.06347, eq. 7."""
     return -torch.minimum(ratio_T * adv_T, ratio_T.clamp(1 - clip_low, 1 + clip_high) * adv_T)

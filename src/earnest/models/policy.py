@@ -110,18 +110,18 @@ class Policy:
 
         A sequence is read up to its last trained token, and a prompt that several begin with only once.
         """
-        assert temperature > 0 and not self.module.training, (temperature, self.module.training)
-        index_T, seq_T = batch.index_T.to(self.device), batch.seq_T.to(self.device)
-        before_T = index_T - batch.cu_seqlens.to(self.device)[seq_T] - 1
-        assert not len(before_T) or int(before_T.min()) >= 0, "nothing predicts the first token of a sequence"
-        reading = plan_reading(batch, whole=False, share=self.shares_prompts)
-        hidden_T = self._hidden(reading, seq_T, before_T)
+        assert temperature > 0, temperature
+        reading, hidden_T = self._read(batch)
         head = self.head
         logp_T, entropy_T = chunked_logprobs(
-            hidden_T, head.weight, head.bias, batch.ids_L.to(self.device)[index_T],
+            hidden_T, head.weight, head.bias, batch.ids_L.to(self.device)[batch.index_T.to(self.device)],
             temperature=temperature, want_entropy="entropy" in stats, scale=head.scale, softcap=head.softcap,
         )  # fmt: skip
         return Forward(logp_T, hidden_T, reading.tokens, entropy_T)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """(T, D): the last hidden state where each trained token is predicted."""
+        return self._read(batch)[1]
 
     def final_hidden(self, batch: Batch) -> Tensor:
         """(S, D): the last hidden state of each sequence, after its last token (a critic's bootstrap reads it)."""
@@ -147,6 +147,15 @@ class Policy:
         )
         self.module.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+    def _read(self, batch: Batch) -> tuple[Reading, Tensor]:
+        """One pass up to each sequence's last trained token, and the hidden states that predict the trained ones: (T, D)."""
+        assert not self.module.training
+        seq_T = batch.seq_T.to(self.device)
+        before_T = batch.index_T.to(self.device) - batch.cu_seqlens.to(self.device)[seq_T] - 1
+        assert not len(before_T) or int(before_T.min()) >= 0, "nothing predicts the first token of a sequence"
+        reading = plan_reading(batch, whole=False, share=self.shares_prompts)
+        return reading, self._hidden(reading, seq_T, before_T)
 
     def _hidden(self, reading: Reading, seq_N: Tensor, place_N: Tensor) -> Tensor:
         """(N, D): the hidden states of sequences seq_N at place_N, none of which is before the last token of a prompt."""

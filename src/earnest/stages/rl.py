@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.algorithms.base import Algorithm
 from earnest.component import build, plug
@@ -17,7 +17,7 @@ from earnest.data.rollouts import Roller, with_answer
 from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
-from earnest.models.heads import ValueHead
+from earnest.models.critic import Critic
 from earnest.rewards.base import Terms, correct_alone, fitted
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
@@ -25,7 +25,10 @@ from earnest.stages.training import TrainingStage, roller
 from earnest.tasks.base import Task
 from earnest.train import checkpoint
 from earnest.train.losses import PolicyGradient
+from earnest.train.mismatch import Mismatch
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
+from earnest.train.reference import Reference
+from earnest.train.updates import Entropy, Learning, Planner
 from earnest.types import Sampling
 
 GATE_SAMPLES = 4
@@ -39,8 +42,17 @@ _FEW_LIVE = {
 }
 
 
-def _default_algorithm() -> Algorithm:
-    return build("algorithm", {"name": "grpo", "aggregation": "token", "clip_high": 0.28, "beta": 0.0})
+class CriticSettings(BaseModel):
+    """The critic of an algorithm that has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    separate: bool = False
+    """A model of its own, from the stage's input checkpoint: twice the memory. Else one vector on the policy's hidden states."""
+    lr: float | None = Field(default=None, gt=0)
+    """Its learning rate; null: the policy's."""
+    warmup: int = Field(default=0, ge=0)
+    """Steps at the beginning in which it learns alone."""
 
 
 class Rl(TrainingStage):
@@ -48,9 +60,8 @@ class Rl(TrainingStage):
 
     requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
 
-    algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=_default_algorithm)
-    """By default `{name: grpo, aggregation: token, clip_high: 0.28, beta: 0}`. One that is named starts from its own defaults:
-    `algorithm: grpo` alone has a KL of 0.04."""
+    algorithm: Annotated[Algorithm, plug("algorithm")] = Field(default_factory=lambda: build("algorithm", "dapo"))
+    """One that is named starts from its paper's defaults: `algorithm: grpo` has a KL of 0.04 in the loss."""
     task: Annotated[Task, plug("task")] | None = None
     """Where problems come from, if not from the recipe's task."""
     prompts_per_step: int = Field(16, gt=0)
@@ -63,8 +74,16 @@ class Rl(TrainingStage):
     """Of sampling, and of every log-prob in the loss."""
     reward: Terms = Field(default_factory=correct_alone)
     """What is maximised: terms and their weights. What counts as right stays the verifier's."""
-    critic_lr: float | None = Field(None, gt=0)
-    """Learning rate of the value head, if the algorithm has a critic; by default `lr`."""
+    minibatches: int = Field(1, gt=0)
+    """Optimizer updates that a step's prompts are shared out among. Clipping matters with more than one update."""
+    epochs: int = Field(1, gt=0)
+    """How often a step's rollouts are learned from."""
+    entropy: Entropy = Field(default_factory=Entropy)
+    """Bonus, floor, and a mask of certain tokens."""
+    mismatch: Mismatch = Field(default_factory=Mismatch)
+    """Correction for log-probs that sampler and trainer do not agree on."""
+    critic: CriticSettings = Field(default_factory=CriticSettings)
+    """Where the algorithm has one."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Share of rollouts in a step on which the grader or a reward term may fail before the run stops."""
     few_live: float = Field(0.25, ge=0, le=1)
@@ -79,13 +98,11 @@ class Rl(TrainingStage):
     """Dev problems whose samples the gates look at."""
 
     @model_validator(mode="after")
-    def _a_critic_learns_at_its_rate(self) -> Self:
-        if self.critic_lr is not None and "critic" not in self.algorithm.needs:
-            raise ValueError(f"critic_lr has no effect: {self.algorithm.name} has no critic; leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _every_term_counts(self) -> Self:
+    def _fits_together(self) -> Self:
+        if self.critic != CriticSettings() and "critic" not in self.algorithm.needs:
+            raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
+        if self.minibatches > self.prompts_per_step:
+            raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
         fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
@@ -103,22 +120,34 @@ class Rl(TrainingStage):
             if looking_at(self.gates, Samples) and checkpoint.latest(context.log.checkpoints) is None:
                 self._pass_gates(context, task, reader, engine, sampling)
             algorithm = self.algorithm.with_max_tokens(self.max_tokens)
-            value_head = None
+            critic = reference = None
             if "critic" in algorithm.needs:
-                value_head = ValueHead(policy.module.config.hidden_size).to(policy.device)
-            reference = context.open_policy(start) if "reference" in algorithm.needs else None
+                critic = Critic(policy, context.open_policy(start) if self.critic.separate else None)
+            if "reference" in algorithm.needs:
+                reference = Reference(context.open_policy(start), algorithm.kl)
+            learning = Learning(
+                seed=derive(context.seed, self.id),
+                temperature=self.temperature,
+                max_tokens=self.micro_batch_tokens,
+                minibatches=self.minibatches,
+                epochs=self.epochs,
+                entropy=self.entropy,
+            )
             source = OnPolicy(
-                task.problems("train"), reader, engine, policy, algorithm,
+                task.problems("train"), reader, engine,
+                Planner(policy, algorithm, learning, critic=critic, reference=reference),
                 Rollouts(
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
-                    sampling=sampling, seed=derive(context.seed, self.id), max_tokens=self.micro_batch_tokens,
+                    sampling=sampling, seed=derive(context.seed, self.id), critic_warmup=self.critic.warmup,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
                     reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps), held_out=context.held_out,
                 ),
-                value_head=value_head, reference=reference, tell=partial(self._tell, context),
+                tell=partial(self._tell, context),
             )  # fmt: skip
-            loss = PolicyGradient(algorithm, self.temperature, value_head)
-            outcome = self.train(context, policy, source, loss, head_lr=self.critic_lr)
+            loss = PolicyGradient(
+                algorithm, self.temperature, critic, mismatch=self.mismatch, with_entropy=self.entropy.bonus > 0
+            )
+            outcome = self.train(context, policy, source, loss, head_lr=self.critic.lr)
         if source.small_steps:
             message = (
                 f"in {source.small_steps} of {outcome.totals.steps} steps only a few groups (below {self.few_live:.0%}) carried "

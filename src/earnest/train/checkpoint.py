@@ -28,13 +28,14 @@ KEEP = 2
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a run stands, besides its tensors."""
+    """Where a run stands, besides the tensors of what is trained."""
 
     step: int  # steps finished
     version: int
     source: dict[str, Json]
     logs: Mapping[str, int]
     totals: dict[str, Json]
+    tensors: Mapping[str, Tensor]  # of the source
 
 
 def save(folder: Path, policy: Policy, loss: Loss, optimizer: torch.optim.Optimizer, position: Position) -> Path:
@@ -44,6 +45,8 @@ def save(folder: Path, policy: Policy, loss: Loss, optimizer: torch.optim.Optimi
     with replaced_folder(target) as temporary:
         save_file(_weights(policy, loss), temporary / "weights.safetensors")
         save_file({**_moments(policy, loss, optimizer), **tensors}, temporary / "optimizer.safetensors")
+        if position.tensors:
+            save_file(_on_cpu(position.tensors), temporary / "source.safetensors")
         write_json(
             temporary / "state.json",
             {
@@ -76,7 +79,9 @@ def restore(checkpoint: Path, policy: Policy, loss: Loss, optimizer: torch.optim
             optimizer.state[parameter] = {k.rsplit("/", 1)[1]: stored[k].to(parameter.device) for k in keys}
     policy.version = state["version"]
     _set_random_state(stored, state["random"])
-    return Position(state["step"], state["version"], state["source"], state["logs"], state["totals"])
+    of_source = checkpoint / "source.safetensors"
+    tensors = load_file(of_source) if of_source.exists() else {}
+    return Position(state["step"], state["version"], state["source"], state["logs"], state["totals"], tensors)
 
 
 def _all(folder: Path) -> list[Path]:
@@ -91,7 +96,11 @@ def _named(policy: Policy, loss: Loss) -> dict[str, torch.nn.Parameter]:
 
 
 def _weights(policy: Policy, loss: Loss) -> dict[str, Tensor]:
-    return {name: p.detach().contiguous().cpu() for name, p in _named(policy, loss).items()}
+    return _on_cpu(_named(policy, loss))
+
+
+def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
 
 
 def _moments(policy: Policy, loss: Loss, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

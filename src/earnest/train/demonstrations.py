@@ -135,7 +135,7 @@ class Demonstrations(Source):
         metrics = {"data/overlong": float(self.pool.overlong), "data/held_out": leaked}
         if self.pool.drop_wrong_steps:
             metrics["data/wrong_steps"] = float(self.pool.wrong_steps)
-        return Work(demonstrations(pairs), metrics)
+        return Work([demonstrations(pairs)], metrics)
 
     def _leaked(self) -> int:
         return self.pool.leaked + (self.replay.leaked if self.replay is not None else 0)

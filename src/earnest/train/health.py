@@ -282,6 +282,16 @@ def _spikes(health: Health, w: Windows) -> str | None:
     )
 
 
+def _stale(_: Health, w: Windows) -> str | None:
+    lag = w.last[-1].get("sampler/lag")
+    if not lag:
+        return None
+    return (
+        f"The engine wrote this step's rollouts with weights that are {lag:.0f} updates old. They are samples of another policy; "
+        "look why it did not load the new ones."
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(id="H1", name="no learning signal", level="warning", says=_no_signal,
          reads=("groups/live", "groups/all_right")),
@@ -306,6 +316,7 @@ RULES: tuple[Rule, ...] = (
     Rule(id="H11", name="gradient not finite", level="error", says=_not_finite, reads=("grad_norm",), at_once=True),
     Rule(id="H12", name="contamination", level="error", says=_contamination, reads=("data/held_out",), at_once=True),
     Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
+    Rule(id="H14", name="stale weights", level="error", says=_stale, reads=("sampler/lag",), at_once=True),
 )  # fmt: skip
 
 

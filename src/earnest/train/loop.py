@@ -12,8 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import torch
+from torch import Tensor
 
 from earnest.data.store import read_rows, to_json
 from earnest.errors import Interrupted
@@ -31,13 +33,15 @@ from earnest.types import Json, Record, Sample
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a source brings to one optimizer step. No samples: nothing can be learned, and no step is taken."""
+    """What a source brings to one step. No updates: nothing can be learned, and no weight changes."""
 
-    samples: Sequence[Sample]
+    updates: Sequence[Sequence[Sample]]
+    """The samples of each optimizer update, one after the other."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     records: Sequence[Record] = ()
     generated_tokens: int = 0
     lr_scale: float = 1.0  # of this step's learning rate
+    heads_only: bool = False  # the policy stays as it is, and only what the loss has beside it learns
 
 
 class Source(ABC):
@@ -48,7 +52,7 @@ class Source(ABC):
 
     @abstractmethod
     def work(self, step: int) -> Work:
-        """Samples of step `step` (from 0), with their weights in the whole step's loss fixed."""
+        """Samples of step `step` (from 0), with their weights in each update's loss fixed."""
 
     def after(self, step: int) -> Mapping[str, float]:
         """Measurements once step `step` has been taken, for the metrics of that step."""
@@ -63,6 +67,13 @@ class Source(ABC):
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
         assert not state, state
+
+    def tensors(self) -> dict[str, Tensor]:
+        """State that is no JSON, such as the weights of another model that changes."""
+        return {}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        assert not tensors, list(tensors)
 
 
 class StopRequest:
@@ -140,6 +151,7 @@ def _train(job: Job) -> Totals:
     else:
         position = checkpoint.restore(saved, job.policy, job.loss, optimizer)
         job.source.load_state_dict(position.source)
+        job.source.load_tensors(position.tensors)
         job.log.cut(position.logs)
         totals = Totals(**position.totals)  # type: ignore[arg-type]
         job.log.event("resumed", f"continued from step {position.step}", step=position.step)
@@ -178,16 +190,7 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
     row: dict[str, float] = {"step": step + 1, **work.metrics}
     working = time.perf_counter()
     lr = job.optim.lr_at(step, job.steps) * work.lr_scale
-    if work.samples:
-        gradient = accumulate(job.policy, job.loss, work.samples, job.max_tokens)
-        taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm)
-        totals.updates += taken.taken
-        totals.trained_tokens += gradient.tokens
-        totals.flops += 6.0 * parameter_count * gradient.processed
-        row |= {"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm, "lr": lr}
-        row["update/taken"] = float(taken.taken)
-    else:
-        row["update/taken"] = 0.0
+    row |= _learn(job, optimizer, work, lr, totals, parameter_count)
     totals.steps += 1
     totals.generated_tokens += work.generated_tokens
     totals.flops += 2.0 * parameter_count * work.generated_tokens
@@ -197,6 +200,26 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
     job.log.rollouts.append([to_json(record) for record in work.records])
     job.log.metrics.append([row])
     return row
+
+
+def _learn(
+    job: Job, optimizer: torch.optim.Optimizer, work: Work, lr: float, totals: Totals, parameter_count: int
+) -> dict[str, float]:
+    """Take the updates of a step. Metrics are means over them; a maximum stays one."""
+    found: list[dict[str, float]] = []
+    for samples in work.updates:
+        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens)
+        taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm, heads_only=work.heads_only)
+        totals.updates += taken.taken
+        totals.trained_tokens += gradient.tokens
+        totals.flops += 6.0 * parameter_count * gradient.processed
+        found.append({"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm})
+        found[-1]["update/taken"] = float(taken.taken)
+    if not found:
+        return {"update/taken": 0.0}
+    together = {name: fmean(row[name] for row in found) for name in found[0]}
+    together |= {name: max(row[name] for row in found) for name in together if "/max_" in name}
+    return {**together, "lr": lr, "update/count": float(len(found))}
 
 
 def _watch(job: Job, monitor: Monitor, row: Mapping[str, float]) -> None:
@@ -219,8 +242,8 @@ def _judge(job: Job, gates: list[Gate], rows: Sequence[Mapping[str, float | None
 
 def _checkpoint(job: Job, optimizer: torch.optim.Optimizer, totals: Totals) -> None:
     position = checkpoint.Position(
-        totals.steps, job.policy.version, job.source.state_dict(), job.log.lengths(), totals.to_json()
-    )
+        totals.steps, job.policy.version, job.source.state_dict(), job.log.lengths(), totals.to_json(), job.source.tensors(),
+    )  # fmt: skip
     checkpoint.save(job.log.checkpoints, job.policy, job.loss, optimizer, position)
 
 

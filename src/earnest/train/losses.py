@@ -1,21 +1,35 @@
-"""Losses the loop can take a step on: a token loss on a micro-batch, whatever made the samples."""
+"""Losses the loop can take a step on: what a micro-batch costs, whatever made the samples."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from earnest.algorithms.base import Algorithm, TokenLoss, Tokens
+from earnest.algorithms.base import Algorithm, Tokens
 from earnest.models.base import Forward
-from earnest.models.heads import ValueHead
+from earnest.models.critic import Critic
+from earnest.train.mismatch import Mismatch
 from earnest.types import Batch
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A micro-batch's share of an update's loss, with gradient, and what was seen on the way.
+
+    means: (T,) or (S,) each, without gradient; the loop averages them over all that it meets. maxima: of each the largest counts.
+    """
+
+    total: Tensor
+    means: Mapping[str, Tensor] = field(default_factory=dict)
+    maxima: Mapping[str, Tensor] = field(default_factory=dict)
+
+
 class Loss(ABC):
-    """What one micro-batch costs, token by token. The loop weighs, sums, and takes the gradient."""
+    """What one micro-batch costs. The samples' weights make micro-batches add up to an update's loss."""
 
     stats: frozenset[str] = frozenset()
     """Statistics to compute beside the log-probs."""
@@ -23,8 +37,8 @@ class Loss(ABC):
     """Of the log-probs the loss sees: the one that was sampled at."""
 
     @abstractmethod
-    def __call__(self, batch: Batch, forward: Forward) -> TokenLoss:
-        """Loss of each of the T trained tokens."""
+    def __call__(self, batch: Batch, forward: Forward) -> Cost:
+        """The cost of a micro-batch."""
 
     def heads(self) -> Mapping[str, nn.Module]:
         """Modules beside the policy that are trained with it, by name."""
@@ -39,42 +53,59 @@ class Loss(ABC):
 class NegativeLogLikelihood(Loss):
     """Supervised fine-tuning: -log p of every trained token; the samples' weights make it the mean over the step."""
 
-    def __call__(self, batch: Batch, forward: Forward) -> TokenLoss:
-        return TokenLoss(policy_T=-forward.logp_T)
+    def __call__(self, batch: Batch, forward: Forward) -> Cost:
+        return Cost((batch.weight_T * -forward.logp_T).sum())
 
 
 class PolicyGradient(Loss):
-    """Any algorithm of `algorithms/`, on the samples that its credit was given to."""
+    """Any algorithm of `algorithms/`, with what each of them can have beside it.
 
-    def __init__(self, algorithm: Algorithm, temperature: float, value_head: ValueHead | None) -> None:
-        assert ("critic" in algorithm.needs) == (value_head is not None)
-        self.algorithm, self.temperature, self.value_head = algorithm, temperature, value_head
-        self.stats = algorithm.stats
+        loss = sum_T weight_T (w_T policy_T + value_T) + kl_weight_T KL_T - entropy_weight_T H_T
 
-    def __call__(self, batch: Batch, forward: Forward) -> TokenLoss:
+    w: the correction for a sampler that is not the trainer, on the policy's part alone.
+    """
+
+    def __init__(
+        self, algorithm: Algorithm, temperature: float, critic: Critic | None = None, *,
+        mismatch: Mismatch | None = None, with_entropy: bool = False,
+    ) -> None:  # fmt: skip
+        assert ("critic" in algorithm.needs) == (critic is not None)
+        self.algorithm, self.temperature, self.critic = algorithm, temperature, critic
+        self.mismatch = mismatch or Mismatch()
+        self.stats = algorithm.stats | ({"entropy"} if with_entropy else set[str]())
+
+    def __call__(self, batch: Batch, forward: Forward) -> Cost:
         assert batch.adv_T is not None and batch.sampler_logp_T is not None
         old_logp_T = forward.logp_T.detach() if batch.old_logp_T is None else batch.old_logp_T
-        return self.algorithm.token_loss(
+        found = self.algorithm.token_loss(
             Tokens(
                 logp_T=forward.logp_T,
                 old_logp_T=old_logp_T,
-                sampler_logp_T=batch.sampler_logp_T,
                 adv_T=batch.adv_T,
                 seq_T=batch.seq_T,
                 sequences=batch.sequences,
                 entropy_T=forward.entropy_T,
-                value_T=self.value_head(forward.hidden_T) if self.value_head is not None else None,
+                value_T=self.critic.values(batch, forward) if self.critic is not None else None,
                 old_value_T=batch.old_value_T,
                 return_T=batch.return_T,
-                ref_logp_T=batch.ref_logp_T,
             )
         )
+        correction_T, seen = self.mismatch.correct(batch, forward.logp_T.detach(), old_logp_T)
+        policy_T = found.policy_T if correction_T is None else found.policy_T * correction_T
+        means = {**found.metrics, **seen}
+        total = (batch.weight_T * (policy_T if found.value_T is None else policy_T + found.value_T)).sum()
+        if found.value_T is not None:
+            means["loss/value"] = found.value_T
+        if self.algorithm.kl.in_loss:
+            assert batch.ref_logp_T is not None
+            kl_T = self.algorithm.kl.loss(forward.logp_T, old_logp_T, batch.ref_logp_T)
+            total = total + (batch.kl_weight_T * kl_T).sum()
+        if forward.entropy_T is not None:
+            means["entropy"] = forward.entropy_T
+            total = total - (batch.entropy_weight_T * forward.entropy_T).sum()
+        error_T = torch.expm1(old_logp_T - batch.sampler_logp_T).abs()
+        means["sampler/ratio_error"] = error_T
+        return Cost(total, {k: v.detach() for k, v in means.items()}, {"sampler/max_ratio_error": error_T})
 
     def heads(self) -> Mapping[str, nn.Module]:
-        return {} if self.value_head is None else {"value_head": self.value_head}
-
-
-def ratio_error(batch: Batch, logp_T: Tensor) -> Tensor:
-    """|pi / mu - 1| per token: how far the trainer's log-probs are from the sampler's. (T,)"""
-    assert batch.sampler_logp_T is not None
-    return torch.expm1(logp_T.detach() - batch.sampler_logp_T).abs()
+        return {} if self.critic is None else {"critic": self.critic}

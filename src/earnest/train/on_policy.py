@@ -1,12 +1,7 @@
-"""Reinforcement learning's source: problems to judged rollouts of the present policy, to credit, to samples.
-
-The algorithm sees the whole optimizer step at once; what it needs besides (a critic's values, a reference's log-probs) is
-computed here and handed over.
-"""
+"""Reinforcement learning's source: problems to judged rollouts of the present policy; `updates.py` makes samples of them."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +9,16 @@ from typing import Literal, TypeAlias
 
 import torch
 
-from earnest.algorithms.base import Algorithm
-from earnest.data.reading import read_ends, read_tokens
 from earnest.data.rewarding import reward
 from earnest.data.rollouts import Roller
-from earnest.data.samples import from_step, plain_samples, to_step
 from earnest.data.select import Order, among
 from earnest.engines.base import EngineSession
 from earnest.errors import GateRefused
-from earnest.models.base import Policy
-from earnest.models.heads import ValueHead
 from earnest.rewards.base import Weighted, correct_alone
 from earnest.seeding import derive
 from earnest.train.loop import Source, Work
-from earnest.types import Finish, Group, Json, Problem, Rollout, Sampling, Status, Step
+from earnest.train.updates import Planner
+from earnest.types import Finish, Group, Json, Problem, Rollout, Sampling, Status
 
 FewLive: TypeAlias = Literal["scale", "skip", "take"]
 
@@ -41,12 +32,12 @@ class Rollouts:
     group_size: int
     sampling: Sampling
     seed: int
-    max_tokens: int  # of a micro-batch
     error_ceiling: float
     few_live: float = 0.0  # share of groups with a signal below which `on_few_live` applies
     on_few_live: FewLive = "scale"
     reward: tuple[Weighted, ...] = field(default_factory=correct_alone)
     held_out: frozenset[str] = frozenset()  # questions of evaluations, normalised
+    critic_warmup: int = 0  # steps in which only the critic learns
 
 
 class OnPolicy(Source):
@@ -62,12 +53,10 @@ class OnPolicy(Source):
     )
 
     def __init__(
-        self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, policy: Policy, algorithm: Algorithm,
-        config: Rollouts, *, value_head: ValueHead | None, reference: Policy | None,
+        self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, planner: Planner, config: Rollouts, *,
         tell: Callable[[str], None] = lambda failure: None,
     ) -> None:  # fmt: skip
-        self.problems, self.roller, self.engine, self.policy = problems, roller, engine, policy
-        self.algorithm, self.config, self.value_head, self.reference = algorithm, config, value_head, reference
+        self.problems, self.roller, self.engine, self.planner, self.config = problems, roller, engine, planner, config
         self.order = Order(len(problems), config.seed)
         self.live_steps, self.small_steps = 0, 0
         self.tell, self.told = tell, False
@@ -75,7 +64,7 @@ class OnPolicy(Source):
     def work(self, step: int) -> Work:
         config = self.config
         problems = [self.problems[i] for i in self.order.take(config.prompts_per_step)]
-        self.engine.refresh(self.policy)
+        self.engine.refresh(self.planner.policy)
         collected = self.roller.collect(
             problems, self.engine, n=config.group_size, sampling=config.sampling,
             seed=derive(config.seed, "rollout", step),
@@ -85,21 +74,28 @@ class OnPolicy(Source):
         groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
         metrics = {**rollout_metrics(groups), "groups/levelled": rewarded.levelled / len(groups)}
         self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
-        seen = self._step(groups)
-        credit = self.algorithm.credit(seen)
-        weight_N = self.algorithm.weights(seen.length_N, seen.group_N, credit.live_N)
-        is_live = bool(credit.live_N.any())
-        lr_scale, live_groups = self._lr_scale(credit.live_N, seen.group_N)
-        samples = from_step(seen, credit, weight_N) if is_live and lr_scale > 0 else []
+        plan = self.planner.plan(groups, step)
+        live_N, group_N = plan.credit.live_N, plan.step.group_N
+        is_live = bool(live_N.any())
+        lr_scale, live_groups = self._lr_scale(live_N, group_N)
         self.live_steps += is_live
         self.small_steps += is_live and live_groups < self.config.few_live
-        first_N = _first_of_each(credit.advantage_T, seen.length_N)
+        first_N = _first_of_each(plan.credit.advantage_T, plan.step.length_N)
         records = self.roller.records(groups, stage=config.stage, step=step + 1, split="train", advantages=first_N)
         timing = {"time/generate": collected.timing.generate, "time/grade": grading}
-        metrics = {**metrics, **credit.metrics, **timing, "update/live": float(is_live)}
+        metrics = {**metrics, **plan.metrics, **timing, "update/live": float(is_live)}
         metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
+        metrics["sampler/lag"] = float(self.planner.policy.version - min(_versions(groups), default=0))
         metrics["data/held_out"] = float(among(problems, config.held_out))
-        return Work(samples, metrics, records, int(seen.length_N.sum()), lr_scale)
+        return Work(
+            plan.updates if lr_scale > 0 else (), metrics, records, int(plan.step.length_N.sum()), lr_scale,
+            heads_only=step < config.critic_warmup,
+        )  # fmt: skip
+
+    def after(self, step: int) -> Mapping[str, float]:
+        if self.planner.reference is not None:
+            self.planner.reference.renew(self.planner.policy, step)
+        return {}
 
     def _watch_failures(self, step: int, metrics: Mapping[str, float], verifier: str, term: str) -> None:
         """Tells the first failure of a verifier or a reward term in full. Raises GateRefused where there are too many."""
@@ -131,28 +127,11 @@ class OnPolicy(Source):
             return 1.0, share
         return (share / self.config.few_live if self.config.on_few_live == "scale" else 0.0), share
 
-    def _step(self, groups: Sequence[Group]) -> Step:
-        step = to_step(groups)
-        if self.value_head is None and self.reference is None:
-            return step
-        samples, budget = plain_samples(groups), self.config.max_tokens
-        temperature = self.config.sampling.temperature
-        if self.value_head is not None:
-            head = self.value_head
-            step = dataclasses.replace(
-                step,
-                value_T=read_tokens(self.policy, samples, budget, temperature, lambda _, f: head(f.hidden_T)),
-                bootstrap_N=read_ends(self.policy, samples, budget, head),
-            )
-        if self.reference is not None:
-            ref_logp_T = read_tokens(self.reference, samples, budget, temperature, lambda _, f: f.logp_T)
-            step = dataclasses.replace(step, ref_logp_T=ref_logp_T)
-        return step
-
     def state_dict(self) -> dict[str, Json]:
         return {
             "position": self.order.position, "live_steps": self.live_steps, "small_steps": self.small_steps,
             "told": self.told, "engine": self.engine.state_dict(),
+            "reference": None if self.planner.reference is None else self.planner.reference.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Json]) -> None:
@@ -163,6 +142,17 @@ class OnPolicy(Source):
         self.told = told
         self.order.position, self.live_steps, self.small_steps = position, live_steps, small_steps
         self.engine.load_state_dict(engine)
+        if self.planner.reference is not None:
+            reference = state["reference"]
+            assert isinstance(reference, Mapping)
+            self.planner.reference.load_state_dict(reference)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {} if self.planner.reference is None else self.planner.reference.tensors()
+
+    def load_tensors(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        if tensors and self.planner.reference is not None:
+            self.planner.reference.load_tensors(tensors)
 
 
 def _first_of_each(x_T: torch.Tensor, length_N: torch.Tensor) -> list[float]:
@@ -208,6 +198,10 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,
         **{f"verdict/{s}": sum(r.verdict.status is s for r in rollouts) / count for s in Status},
     }
+
+
+def _versions(groups: Sequence[Group]) -> list[int]:
+    return [r.completion.policy_version for group in groups for r in group.rollouts]
 
 
 def _first_error(groups: Sequence[Group]) -> str:

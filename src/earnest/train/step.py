@@ -1,4 +1,4 @@
-"""One optimizer step: micro-batches forward and backward, one clipped update. Knows no algorithm and no stage."""
+"""One update: micro-batches forward and backward, one clipped step. Knows no algorithm and no stage."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 from earnest.data.batch import pack, split
 from earnest.models.base import Policy
-from earnest.train.losses import Loss, ratio_error
+from earnest.train.losses import Loss
 from earnest.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """What accumulation found; the gradients themselves are on the parameters. metrics: means over the step's tokens."""
+    """What accumulation found; the gradients themselves are on the parameters. metrics: means over the update's tokens."""
 
     loss: float
     tokens: int  # trained
@@ -25,46 +25,42 @@ class Gradient:
 
 
 def accumulate(policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens: int) -> Gradient:
-    """Add the gradient of the whole step's loss to the parameters: sum over tokens of weight times token loss."""
-    total, tokens, processed, worst = 0.0, 0, 0, 0.0
+    """Add the gradient of an update's whole loss to the parameters, micro-batch by micro-batch."""
+    total, tokens, processed = 0.0, 0, 0
     sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    maxima: dict[str, float] = {}
     for part in split(samples, max_tokens):
         batch = pack(part, policy.device)
         forward = policy.forward(batch, temperature=loss.temperature, stats=loss.stats)
-        found = loss(batch, forward)
-        loss_T = found.policy_T if found.value_T is None else found.policy_T + found.value_T
-        value = (batch.weight_T * loss_T).sum()
-        value.backward()
-        total += value.item()
+        cost = loss(batch, forward)
+        cost.total.backward()
+        total += cost.total.item()
         tokens += len(batch.index_T)
         processed += forward.tokens
-        metrics = dict(found.metrics)
-        if found.value_T is not None:
-            metrics["loss/value"] = found.value_T
-        if forward.entropy_T is not None:
-            metrics["entropy"] = forward.entropy_T
-        if batch.sampler_logp_T is not None:
-            error_T = ratio_error(batch, forward.logp_T)
-            worst = max(worst, error_T.max().item())
-            metrics["sampler/ratio_error"] = error_T
-        for name, x_T in metrics.items():
-            sums[name] = sums.get(name, 0.0) + x_T.detach().sum().item()
-    means = {name: value / tokens for name, value in sums.items()}
-    if "sampler/ratio_error" in means:
-        means["sampler/max_ratio_error"] = worst
-    return Gradient(total, tokens, processed, means)
+        for name, x in cost.means.items():
+            sums[name] = sums.get(name, 0.0) + x.sum().item()
+            counts[name] = counts.get(name, 0) + len(x)
+        for name, x in cost.maxima.items():
+            maxima[name] = max(maxima.get(name, 0.0), x.max().item())
+    return Gradient(total, tokens, processed, {n: x / counts[n] for n, x in sums.items()} | maxima)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An optimizer step that was taken, or why it was not."""
+    """An update that was taken, or why it was not."""
 
     grad_norm: float
     taken: bool  # False: the gradient was not finite, and nothing changed
 
 
-def update(policy: Policy, optimizer: torch.optim.Optimizer, lr: float, clip: float) -> Update:
-    """Clip the accumulated gradient to norm `clip` and step. Clears the gradient either way."""
+def update(
+    policy: Policy, optimizer: torch.optim.Optimizer, lr: float, clip: float, *, heads_only: bool = False
+) -> Update:
+    """Clip the accumulated gradient to norm `clip` and step. Clears the gradient either way. heads_only: the policy stays put."""
+    if heads_only:
+        for _, parameter in policy.parameters():
+            parameter.grad = None
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(parameters, clip).item()
     taken = math.isfinite(norm)

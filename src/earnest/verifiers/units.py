@@ -83,13 +83,14 @@ def read_suffix(rest: str) -> Suffix | Refused:
     if (
         (words and words[-1].lower() in _INCOMPLETE)
         or len(words) > MAX_UNIT_WORDS
-        or not all(_is_unit(word) for word in words)
+        or not all(is_unit_word(word) for word in words)
     ):
         return Refused("more than one number with its unit")
     return Suffix(factor, money, tuple(word.lower() for word in words))
 
 
-def _is_unit(word: str) -> bool:
+def is_unit_word(word: str) -> bool:
+    """True for a word that does not change, deny or hedge a number, and is none."""
     if len(word) == 1 and word.isascii():
         return word in _ATTACHED or word == "a"
     lower = word.lower()

@@ -4,13 +4,14 @@ Numbers, fractions, per cent, mixed numbers, roots, constants, complex numbers, 
 tuples, sets, lists, intervals, equations, inequalities, matrices, ratios and times, numerals with a base, quantities
 with a unit, option letters, words. The one answer that a text commits to (`commitment`) and the gold are read by one
 grammar (`scan`, `parse`) and must be of one kind (`compare` says which kinds stand for another); what the grammar does
-not know is refused and never left out. Values are compared exactly or to 50 and 120 digits (`same`), never rounded:
-0.33 is not 1/3, unless the gold declares a tolerance.
+not know is refused and never left out. A text that marks no answer may state it in its last sentence (`conclusions`).
+Values are compared exactly or to 50 and 120 digits (`same`), never rounded: 0.33 is not 1/3, unless the gold declares a
+tolerance. Decimals that do not spell their value are in `decimals`.
 
 A gold is a text, or a JSON object {"answer": "391", "form": "number", "tolerance": "0.01"}. `form: number` asks for a
 number with nothing left to work out; without it 2^{10} is paid for 1024, while sums and products of numbers are not. A
-tolerance is the largest absolute difference that is paid. A gold that the grammar does not know is met by the same
-text alone, blanks and layout apart.
+tolerance is the largest absolute difference that is paid, for a number and for each number in a structure (`tolerance`).
+A gold that the grammar does not know is met by the same text alone, blanks and layout apart.
 
 There is no symbolic algebra system behind it, so that no verdict depends on how busy the machine is: work is bounded
 by counting (`exact.Budget`), and two expressions that were not shown equal within it are graded wrong, with that
@@ -26,7 +27,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
 
@@ -37,13 +38,16 @@ from earnest.verifiers.commitment import Candidate, Uncommitted
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.math.claims import claim
 from earnest.verifiers.math.compare import difference
+from earnest.verifiers.math.conclusions import concluded, only_number
+from earnest.verifiers.math.decimals import is_double, with_point
 from earnest.verifiers.math.exact import Budget, Undefined
-from earnest.verifiers.math.forms import is_evaluated, is_undone, number_of
+from earnest.verifiers.math.forms import is_evaluated
 from earnest.verifiers.math.gold import Gold, read_gold
-from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, unescaped, unit_after, with_equal
-from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Node, Quantity, Sym, Unreadable, Words
+from earnest.verifiers.math.marks import after_is, bare, joined, only_formula, parts, unescaped, unit_after, with_equal
+from earnest.verifiers.math.nodes import MAX_CHARS, MAX_NESTING, Chain, Listing, Node, Quantity, Sym, Unreadable, Words
 from earnest.verifiers.math.parse import read
 from earnest.verifiers.math.same import constant
+from earnest.verifiers.math.tolerance import within
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
 from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
@@ -61,12 +65,13 @@ class _Said:
 
     text: str = ""
     verdict: Verdict | None = None
+    in_order: bool = False  # a list whose items answer the parts of a question
 
 
 class Math(Verifier):
     """Mathematics in LaTeX or plain text. Example: gold `\\frac{\\sqrt{3}}{3}` is met by `\\boxed{1/\\sqrt{3}}`."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         return [self._judge(item) for item in items]
@@ -89,7 +94,7 @@ class Math(Verifier):
         if not text:
             return unanswered(Status.NO_ANSWER, "nothing there")
         said = _said(text, gold)
-        return said.verdict if said.verdict is not None else _graded(said.text, gold)
+        return said.verdict if said.verdict is not None else _graded(said, gold)
 
 
 # ------------------------------------------------------------------------------------------------ what was said
@@ -105,8 +110,9 @@ def _said(text: str, gold: Gold) -> _Said:
     if not found:
         return _unmarked(text, gold)
     several = _side_by_side(text, found, gold)
-    if several:
-        return _Said(several)
+    if several is not None:
+        return several
+    found += _final(text, found[-1])
     found[-1] = with_equal(text, found[-1])
     settled = commitment.settle(text, found, key)
     if isinstance(settled, Uncommitted):
@@ -133,6 +139,12 @@ def _said(text: str, gold: Gold) -> _Said:
     return _Said(extracted)
 
 
+_FINAL = re.compile(r"final answer", re.IGNORECASE)
+_SAYS_FINAL = re.compile(
+    r"(?:\A|[.:!?\n])[\s*_$)\]}]*(?:(?:therefore|thus|hence|so|finally),? )?(?:the |my |our )?final answer\Z",
+    re.IGNORECASE,
+)
+_BEFORE_FINAL = 48
 _HEADED = re.compile(r"^[ \t]{0,8}####[ \t]{0,8}([^\s#][^\n]{0,200})$", re.MULTILINE)
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
@@ -157,15 +169,42 @@ def _of_sentence(text: str) -> str:
     """A sentence's answer: itself, or what it says that something is."""
     if len(text) > MAX_CHARS or not isinstance(read(bare(text)), Unreadable):
         return text
-    return after_is(text) or text
+    return after_is(text) or only_number(text) or text
 
 
-def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> str:
-    """Boxes side by side as a list, where the gold is one; "" otherwise."""
+def _side_by_side(text: str, found: Sequence[Candidate], gold: Gold) -> _Said | None:
+    """Boxes side by side as a list, where the gold is one; None otherwise."""
     if len(found) < 2 or not gold.is_many:
-        return ""
+        return None
+    if isinstance(commitment.settle(text, found[-1:], _key), Uncommitted):
+        return None
+    rest = commitment.retraction(text, found[-1])
+    later = {_key(m[0]) for m in NUMBER.finditer(rest)}
+    if later - {_key(box.text) for box in found[-_MOST_BOXES:]} or NUMBER_WORD.search(rest):
+        return None
     several = joined(text, found[-_MOST_BOXES:])
-    return "" if not several or isinstance(commitment.settle(text, found[-1:], _key), Uncommitted) else several
+    if several:
+        return _Said(several)
+    several = parts(text, found, trusted=False) if len(found) <= _MOST_BOXES else ""
+    return _Said(several, in_order=True) if several else None
+
+
+def _final(text: str, box: Candidate) -> list[Candidate]:
+    """The sentence after the last box that calls its answer the final one, where that is another answer."""
+    if not text.startswith("\\", box.start):
+        return []
+    after = text[box.end :]
+    found = commitment.find(after) if _FINAL.search(after) else []
+    if isinstance(found, Uncommitted) or not found:
+        return []
+    start = found[-1].start
+    if not _SAYS_FINAL.search(after, max(0, start - _BEFORE_FINAL), start + len("answer")):
+        return []
+    last = found[-1]
+    value = _key(_of_sentence(last.text))
+    if value is None or value == _key(box.text):
+        return []
+    return [Candidate(last.text, box.end + last.start, box.end + last.end)]
 
 
 def _unmarked(text: str, gold: Gold) -> _Said:
@@ -173,13 +212,16 @@ def _unmarked(text: str, gold: Gold) -> _Said:
     if gold.is_met_by_text(text):
         return _Said(text)
     if len(text) <= _WHOLE_TEXT:
-        if not isinstance(read(bare(text)), Unreadable):
+        if not isinstance(read(bare(text)), Unreadable) or with_point(text):
             return _Said(text)
         formula = only_formula(text)
         if formula.strip():
             return _Said(formula)
         if gold.node is None:
             return _Said(text)
+    end = concluded(text, _key) if gold.node is not None else None
+    if isinstance(end, Candidate):
+        return _Said(end.text)
     refused = read(bare(text)) if len(text) <= _WHOLE_TEXT else None
     status = Status.LIMIT if isinstance(refused, Unreadable) and refused.limit else Status.NO_ANSWER
     return _Said(verdict=unanswered(status, "no answer was marked, and the text is not one answer"))
@@ -212,7 +254,8 @@ def _key_of_words(text: str) -> Hashable | None:
 # ------------------------------------------------------------------------------------------------ and is it right
 
 
-def _graded(said: str, gold: Gold) -> Verdict:
+def _graded(answer: _Said, gold: Gold) -> Verdict:
+    said = answer.text
     shown = clip(said.strip())
     if not said.strip():
         return unanswered(Status.NO_ANSWER, "nothing there")
@@ -227,6 +270,8 @@ def _graded(said: str, gold: Gold) -> Verdict:
             return unanswered(Status.LIMIT if node.limit else Status.NO_ANSWER, node.reason, shown)
         if gold.node is None:
             return wrong(shown, "another answer")
+        if answer.in_order and isinstance(node, Listing):
+            node = replace(node, joiner="parts")
         try:
             reason = _why_not(gold, gold.node, node)
         except Undefined:
@@ -238,14 +283,20 @@ def _graded(said: str, gold: Gold) -> Verdict:
 
 def _by_number(said: str, gold: Gold) -> str | None:
     """Why one number is not the other, by the reader of the number verifier; None if it does not read both."""
-    if gold.number is None:
+    if gold.number is None and gold.comma is None:
         return None
-    number = literal.read(said)
+    number, pointed = literal.read(said), with_point(said)
+    if pointed and isinstance(number, Refused):
+        number = literal.read(pointed)
     if isinstance(number, Refused):
         return None
+    if gold.number is None:
+        is_met = gold.comma is not None and "." in (pointed or said) and number == gold.comma
+        return "" if is_met else None
     off = abs(number.value - gold.number.value)
     if off > (gold.tolerance or 0):
-        return "another number"
+        is_exact = gold.node is not None and is_double(gold.node) and "." not in (pointed or said)
+        return None if is_exact and gold.tolerance is None else "another number"
     if not units_agree(number, gold.number):
         return "another unit"
     return "not worked out" if gold.evaluated and not number.evaluated else ""
@@ -258,10 +309,7 @@ def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
         return "not worked out"
     if gold.tolerance is None:
         return difference(gold_node, node, budget)
-    wanted, given = number_of(gold_node, budget), number_of(node, budget)
-    if wanted is None or given is None or is_undone(node if stated is None else stated.value, whole=False):
-        return "not one number"
-    return "" if abs(wanted - given) <= gold.tolerance else "another number"
+    return within(gold_node, node, gold.tolerance, budget)
 
 
 def clip(text: str) -> str:

@@ -6,7 +6,8 @@ unit for a value, and the other way round, since units are compared where both s
 
 For a complex number no bracket is left to multiply out. A gold that is a number written out (42, 3/4, 0.5) is met by a
 number written out, in any notation, by one power (2^{10}), a root, a logarithm, a factorial; not by a sum or a
-product, nor for a whole number by a quotient: `6 \\times 7`, `20+22` and `84/2` copy the question.
+product, nor for a whole number by a quotient: `6 \\times 7`, `20+22` and `84/2` copy the question. A decimal that is
+how a double is printed is met by the value that it is the double of, a root with a fraction before it among them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import pairwise
 
 from earnest.verifiers.math import numeric
 from earnest.verifiers.math.claims import claim, is_expression, is_open
+from earnest.verifiers.math.decimals import is_double_of, is_surd
 from earnest.verifiers.math.exact import Budget, Undefined
 from earnest.verifiers.math.forms import has_sum, is_complex, is_number, is_undone, is_unexpanded, is_whole
 from earnest.verifiers.math.measures import canonical_letter
@@ -180,7 +182,7 @@ def _collections(gold: Node, answer: Node, budget: Budget) -> str:
     if many is not None:
         return _sets(gold, answer, many, given, budget)
     if isinstance(gold, Group) and isinstance(answer, Listing):
-        named = _in_order(answer, budget)
+        named = in_order(answer, budget)
         if named is not None and gold.left in ("(", "<"):
             return _all_pairs(gold.items, named, budget)
     if isinstance(gold, Group) and isinstance(answer, Group) and _brackets(gold) == _brackets(answer):
@@ -214,7 +216,7 @@ def items_of(node: Node, budget: Budget) -> Sequence[Node] | None:
             return None
 
 
-def _in_order(listing: Listing, budget: Budget) -> list[Node] | None:
+def in_order(listing: Listing, budget: Budget) -> list[Node] | None:
     """The values of `x = 3, y = -1`, coordinates by their letters; None unless every item has a name of its own."""
     found = [one for item in listing.items if (one := claim(item, budget)) is not None and one.name is not None]
     names = [one.name for one in found]
@@ -227,7 +229,7 @@ def _in_order(listing: Listing, budget: Budget) -> list[Node] | None:
 
 def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] | None, budget: Budget) -> str:
     if isinstance(gold, Listing) and isinstance(answer, Group) and answer.left == "(":
-        named = _in_order(gold, budget)
+        named = in_order(gold, budget)
         return KIND if named is None else _all_pairs(named, answer.items, budget)
     if given is None:
         if len(many) == 1 and isinstance(gold, Group) and _is_one(answer):
@@ -235,7 +237,9 @@ def _sets(gold: Node, answer: Node, many: Sequence[Node], given: Sequence[Node] 
         else:
             first, second = region(gold, budget), region(answer, budget)
             return "" if first is not None and second is not None and equal(first, second, budget) else KIND
-    ordered_gold, ordered = (_in_order(n, budget) if isinstance(n, Listing) else None for n in (gold, answer))
+    if "parts" in (getattr(gold, "joiner", ""), getattr(answer, "joiner", "")):
+        return _all_pairs(many, given, budget)
+    ordered_gold, ordered = (in_order(n, budget) if isinstance(n, Listing) else None for n in (gold, answer))
     if ordered_gold is not None and ordered is None and isinstance(answer, Listing):
         return _all_pairs(ordered_gold, [_unnamed(item, budget) for item in given], budget)
     many, given = _members(many, budget), _members(given, budget)
@@ -257,7 +261,7 @@ def _members(items: Sequence[Node], budget: Budget) -> list[Node]:
     """The items; without their name where one name stands for all (`x = 1, 2`, `x = 1 or x = 2`); lists of names as tuples."""
     tuples: list[Node] = []
     for item in items:
-        values = _in_order(item, budget) if isinstance(item, Listing) else None
+        values = in_order(item, budget) if isinstance(item, Listing) else None
         tuples.append(Group("(", ")", tuple(values)) if values is not None else item)
     claims = [claim(item, budget) for item in tuples]
     names = {one.name for one in claims if one is not None and one.name is not None}
@@ -358,6 +362,8 @@ def _scalar(gold: Node, answer: Node, budget: Budget) -> str:
         return KIND
     found = same(gold, answer, budget)
     if not found:
+        if is_double_of(gold, answer, budget):
+            return "" if is_surd(answer) or not is_undone(answer, whole=False) else UNDONE
         return NOT_EQUAL if found is None else ANOTHER
     if has_sum(answer) and not has_sum(gold):
         return UNDONE

@@ -7,7 +7,7 @@ A gold is a text in plain or LaTeX notation, with or without `$…$` and `\\boxe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 from earnest.verifiers import commitment, golds, literal
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.math.compare import items_of
+from earnest.verifiers.math.decimals import with_point
 from earnest.verifiers.math.exact import Budget
 from earnest.verifiers.math.forms import number_of
-from earnest.verifiers.math.marks import bare, joined, normal, unescaped
+from earnest.verifiers.math.marks import bare, joined, normal, parts, unescaped
 from earnest.verifiers.math.nodes import Listing, Node, Quantity, Unreadable
 from earnest.verifiers.math.parse import read
+from earnest.verifiers.math.tolerance import has_value
 from earnest.verifiers.refused import Refused
 
 MAX_GOLD = 50_000
@@ -37,6 +39,7 @@ class Gold:
     normal: str
     node: Node | None
     number: Literal | None = None  # a plain number, which the reader of the number verifier knows
+    comma: Literal | None = None  # what a list of two whole numbers is as one number, with a decimal comma
     evaluated: bool = False
     tolerance: Fraction | None = None
 
@@ -84,27 +87,30 @@ def _of_spec(spec: Mapping[str, Any]) -> Gold | Refused:
     wants_number = spec.get("form") == "number" or "tolerance" in spec
     if isinstance(gold, Refused) or not wants_number:
         return gold
-    try:
-        value = None if gold.node is None else number_of(gold.node, Budget())
-    except Unreadable as refused:
-        return Refused(refused.reason)
-    if value is None and gold.number is None:
-        return Refused("the form is 'number', and the answer is none")
+    evaluated = spec.get("form") == "number"
     tolerance = literal.read(str(spec["tolerance"])) if "tolerance" in spec else None
     if isinstance(tolerance, Refused) or (tolerance is not None and tolerance.value <= 0):
         return Refused("the tolerance is no number above 0")
-    return Gold(
-        gold.text, gold.normal, gold.node, gold.number, spec.get("form") == "number",
-        None if tolerance is None else tolerance.value,
-    )  # fmt: skip
+    try:
+        value = None if gold.node is None else number_of(gold.node, Budget())
+        if value is None and gold.number is None:
+            if evaluated:
+                return Refused("the form is 'number', and the answer is none")
+            if gold.node is None or not has_value(gold.node, Budget()):
+                return Refused("a tolerance, and no number in the answer")
+    except Unreadable as refused:
+        return Refused(refused.reason)
+    return replace(gold, evaluated=evaluated, tolerance=None if tolerance is None else tolerance.value)
 
 
 def _of_text(answer: str) -> Gold | Refused:
     text = answer = unescaped(answer)
+    in_order = False
     if "\\boxed" in answer or "\\fbox" in answer:
         boxes = commitment.find_marked(answer)
         if isinstance(boxes, list) and boxes:
-            text = joined(answer, boxes) or boxes[-1].text
+            side_by_side, in_parts = joined(answer, boxes), parts(answer, boxes, trusted=True)
+            text, in_order = side_by_side or in_parts or boxes[-1].text, not side_by_side and bool(in_parts)
     text = bare(text)
     if not text:
         return Refused("empty")
@@ -114,8 +120,16 @@ def _of_text(answer: str) -> Gold | Refused:
         if isinstance(said, list) and said:
             text = bare(said[-1].text)
             node = read(text)
-    number = None if "=" in text or isinstance(node, Quantity) else _number(text)
-    return Gold(text, normal(text), None if isinstance(node, Unreadable) else node, number)
+    if in_order and isinstance(node, Listing):
+        node = replace(node, joiner="parts")
+    number = None if in_order or "=" in text or isinstance(node, Quantity) else _number(text)
+    return Gold(text, normal(text), None if isinstance(node, Unreadable) else node, number, _comma(text, number))
+
+
+def _comma(text: str, number: Literal | None) -> Literal | None:
+    """The number of a gold like `1,22`. Two numbers of one digit, like `2,3`, are a list and nothing else."""
+    pointed = with_point(text) if number is None else ""
+    return _number(pointed) if len(pointed.rpartition(".")[2]) > 1 else None
 
 
 def _number(text: str) -> Literal | None:

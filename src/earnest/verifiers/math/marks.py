@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from earnest.verifiers.commitment import Candidate
 from earnest.verifiers.math.folding import fold
 from earnest.verifiers.math.measures import is_letter_unit, is_unit
+from earnest.verifiers.units import is_unit_word
 
 _ENDS = ' \t\r\n*`"“”'
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
@@ -28,7 +30,7 @@ _ASKS = re.compile(
     r"|solve|expand|factor|convert|give|enter|let|suppose|given|prove|show)\b",
     re.IGNORECASE,
 )
-_UNSURE = re.compile(
+UNSURE = re.compile(
     r"\b(?:not|never|maybe|perhaps|possibly|probably|might|may|could|would|or|either|wrong|incorrect|false|guess|unless|if"
     r"|between|about|around|approximately|roughly|least|most|than|possible|candidates?)\b|n['’]t\b|[?]",
     re.IGNORECASE,
@@ -50,6 +52,15 @@ _EQUAL = re.compile(
 )
 _NO_UNITS = ("in", "un", "day", "people", "person")
 """Words that follow an answer more often than they are its unit."""
+_FIRST_WORD = re.compile(r"[ ~*_]{0,4}(?:\\?%|([^\W\d_]+))")
+_GOES_ON = frozenset(["is", "are", "was", "were", "and"])
+"""Words after a number that `is_unit_word` does not know, and that leave it what it is."""
+_OF_PARTS = re.compile(r"(?:[A-Za-z0-9\s{}(),:$~]|\\(?:text|mbox|q?quad)(?![A-Za-z])|\\[ ,;])*")
+_TEXT = re.compile(r"\\(?:text|mbox|q?quad|[ ,;])")
+_PUNCTUATION = str.maketrans("{}(),:~", " " * 7)
+_LABELS = frozenset(
+    ["for", "in", "part", "question", "problem", "item", "the", "first", "second", "third", "ii", "iii", "iv"]
+)
 _CONNECTING = re.compile(r"\\text ?\{ ?(?:,? ?and)? ?\}|\\q?quad(?![A-Za-z])|\\[()\[\],;: ]|\band\b|[\s$,;.*]++")
 
 
@@ -88,6 +99,25 @@ def joined(text: str, boxes: Sequence[Candidate]) -> str:
     return ", ".join(box.text for box in boxes[start:]) if start < len(boxes) - 1 else ""
 
 
+def parts(text: str, boxes: Sequence[Candidate], *, trusted: bool) -> str:
+    """All boxes as one list, in their order, where "and" with the labels of parts stands between them: `\\boxed{3} for part (a)
+    and \\boxed{5}`; "" otherwise. trusted (a gold): any few words may stand there."""
+    gaps = [text[a.end : b.start] for a, b in pairwise(boxes)]
+    if not gaps or not all(_connects(gap) or _is_and(gap, trusted=trusted) for gap in gaps):
+        return ""
+    return ", ".join(box.text for box in boxes)
+
+
+def _is_and(gap: str, *, trusted: bool) -> bool:
+    if len(gap) > 80 or UNSURE.search(gap) or not _OF_PARTS.fullmatch(gap):
+        return False
+    words = [word.lower() for word in _TEXT.sub("", gap).replace("$", " ").translate(_PUNCTUATION).split()]
+    labels = [word for word in words if word != "and"]
+    if words.count("and") != 1 or len(labels) > 6:
+        return False
+    return (trusted and len(labels) <= 3) or all(len(word) == 1 or word in _LABELS for word in labels)
+
+
 def _connects(gap: str) -> bool:
     return len(gap) <= 80 and not _NAME.sub("", _CONNECTING.sub("", gap)).strip()
 
@@ -113,7 +143,7 @@ def unit_after(text: str, end: int) -> str:
 
 def only_formula(text: str) -> str:
     """The formula that a short text concludes with, which has no other number, no doubt and no question; "" otherwise."""
-    if len(text) > MAX_SENTENCE or _UNSURE.search(text) or _ASKS.search(text):
+    if len(text) > MAX_SENTENCE or UNSURE.search(text) or _ASKS.search(text):
         return ""
     found, rest, at = "", "", 0
     while at < len(text):
@@ -128,9 +158,19 @@ def only_formula(text: str) -> str:
         if end < 0 or found or (left in ("$", "\\(") and "\n" in inside):
             return ""
         found, at = inside, end + len(right)
+        if changes_number(text[at:]):
+            return ""
     if any(char.isdigit() for char in rest) or "\\" in rest or not _CONCLUDES.search(rest.rstrip()):
         return ""
     return found
+
+
+def changes_number(after: str) -> bool:
+    """True if the first word after a number makes it another one: squared, thousand, per cent."""
+    word = _FIRST_WORD.match(after)
+    if word is None:
+        return False
+    return word[0].endswith("%") or not (word[1].lower() in _GOES_ON or len(word[1]) == 1 or is_unit_word(word[1]))
 
 
 def after_is(sentence: str) -> str:
@@ -138,6 +178,6 @@ def after_is(sentence: str) -> str:
     marks = list(_IS.finditer(sentence[:MAX_SENTENCE]))
     if not marks or len(sentence) > MAX_SENTENCE or _HEDGES.search(sentence):
         return ""
-    if _UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
+    if UNSURE.search(sentence, max(0, marks[-1].start() - 10)):
         return ""
     return sentence[marks[-1].end() :]

@@ -65,7 +65,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Items side by side without brackets. joiner: "or" where that word stands between two of them, else ","."""
+    """Items side by side without brackets. joiner: "or" where that word stands between two of them, "parts" where they
+    answer the parts of a question and their order counts, else ","."""
 
     items: tuple[Node, ...]
     joiner: str = ","

@@ -1,0 +1,384 @@
+"""From judged groups to updates: minibatches, pi_old, KL, entropy, the critic, and the correction for another sampler."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from builders import make_rollout
+from earnest.algorithms.base import Algorithm
+from earnest.algorithms.dapo import DAPO
+from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.kl import KL, AdaptiveKL
+from earnest.algorithms.ppo import PPO
+from earnest.component import KeyedConfigError
+from earnest.data.reading import read_tokens
+from earnest.data.samples import plain_sample
+from earnest.functional import divergence, mismatch, reduce
+from earnest.models.base import Policy
+from earnest.models.critic import Critic
+from earnest.train.losses import PolicyGradient
+from earnest.train.mismatch import Mismatch
+from earnest.train.optim import Optim, build_optimizer
+from earnest.train.reference import Reference
+from earnest.train.step import accumulate, update
+from earnest.train.updates import Entropy, Learning, Planner
+from earnest.types import Group, Sample
+
+REWARDS = [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]
+LENGTHS = [3, 1, 4, 2, 5, 3, 3, 1, 2, 4, 1, 2]
+
+
+@pytest.fixture
+def policy(tiny_policy: Policy) -> Policy:
+    return copy.deepcopy(tiny_policy)
+
+
+def sampled(policy: Policy, rewards: list[list[float]] = REWARDS) -> list[Group]:
+    """Groups whose recorded log-probs are the policy's own."""
+    groups, n = [], 0
+    for g, row in enumerate(rewards):
+        rollouts = []
+        for i, reward in enumerate(row):
+            made = make_rollout(g, i, reward, LENGTHS[n])
+            ids = tuple(torch.randint(40, 90, (LENGTHS[n],), generator=torch.Generator().manual_seed(n)).tolist())
+            rollout = replace(made, prompt_ids=(50, 51 + g), completion=replace(made.completion, token_ids=ids))
+            logp_T = read_tokens(policy, [plain_sample(rollout)], 4096, 1.0, lambda _, f: f.logp_T)
+            rollouts.append(replace(rollout, completion=replace(rollout.completion, logprobs=tuple(logp_T.tolist()))))
+            n += 1
+        groups.append(Group(rollouts[0].problem, tuple(rollouts)))
+    return groups
+
+
+def learning(**changes: object) -> Learning:
+    return Learning(**{"seed": 3, "temperature": 1.0, "max_tokens": 64, **changes})  # type: ignore[arg-type]
+
+
+def reference(policy: Policy, kl: KL, *, noise: float = 0.3) -> Reference:
+    other = copy.deepcopy(policy)
+    g = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for _, parameter in other.parameters():
+            parameter.add_(noise * parameter.abs().mean() * torch.randn(parameter.shape, generator=g))
+    return Reference(other, kl)
+
+
+def gradient(policy: Policy, loss: PolicyGradient, samples: tuple[Sample, ...], max_tokens: int = 4096) -> Tensor:
+    for _, parameter in policy.parameters():
+        parameter.grad = None
+    accumulate(policy, loss, samples, max_tokens)
+    return torch.cat([p.grad.flatten() for _, p in policy.parameters() if p.grad is not None])
+
+
+def key(sample: Sample) -> tuple[int, ...]:
+    return sample.token_ids
+
+
+@pytest.mark.parametrize("minibatches", [1, 2, 3, 4])
+def test_minibatches_share_out_every_group_once_an_epoch(policy: Policy, minibatches: int) -> None:
+    algorithm = DAPO(dead_groups="drop")
+    plan = Planner(policy, algorithm, learning(minibatches=minibatches, epochs=2)).plan(sampled(policy), 0)
+    whole = Planner(policy, algorithm, learning()).plan(sampled(policy), 0)
+    everything = sorted(key(s) for update in whole.updates for s in update)
+    assert len(everything) == 9  # the group of equal rewards is left out
+    found = [key(s) for update in plan.updates for s in update]
+    assert sorted(found) == sorted(everything * 2)
+    for samples in plan.updates:
+        assert sum(s.weight * sum(s.mask) for s in samples) == pytest.approx(1.0)  # a mean of its own
+        prompts = {s.token_ids[:2] for s in samples}
+        assert all(len([s for s in samples if s.token_ids[:2] == p]) == 3 for p in prompts)  # groups are whole
+    again = Planner(policy, algorithm, learning(minibatches=minibatches, epochs=2)).plan(sampled(policy), 0)
+    assert [[key(s) for s in u] for u in again.updates] == [[key(s) for s in u] for u in plan.updates]
+
+
+def test_the_order_of_minibatches_differs_between_steps(policy: Policy) -> None:
+    planner, groups = Planner(policy, DAPO(), learning(minibatches=4)), sampled(policy)
+    orders = {tuple(update[0].token_ids[:2] for update in planner.plan(groups, step).updates) for step in range(8)}
+    assert len(orders) > 1
+
+
+def test_the_first_of_several_updates_has_ratio_one_and_the_next_has_not(policy: Policy) -> None:
+    plan = Planner(policy, DAPO(), learning(minibatches=2)).plan(sampled(policy), 0)
+    loss = PolicyGradient(DAPO(), 1.0)
+    optimizer = build_optimizer(policy, loss, Optim.model_validate({"lr": 0.05}))
+    seen = []
+    for samples in plan.updates:
+        assert all(s.old_logprobs is not None for s in samples)
+        now_T = read_tokens(policy, samples, 4096, 1.0, lambda _, f: f.logp_T)
+        seen.append(torch.expm1(now_T - torch.cat([s.old_logprobs for s in samples])).abs().max().item())  # type: ignore[misc]
+        found = accumulate(policy, loss, samples, 4096)
+        assert found.metrics["sampler/max_ratio_error"] < 1e-4  # of pi_old, however far pi has gone
+        update(policy, optimizer, 0.05, 1.0)
+    assert seen[0] < 1e-4 < 0.05 < seen[1]
+
+
+def test_one_update_needs_no_reading_of_pi_old(policy: Policy) -> None:
+    (samples,) = Planner(policy, DAPO(), learning()).plan(sampled(policy), 0).updates
+    assert all(s.old_logprobs is None for s in samples)
+
+
+def test_the_old_policy_of_replayed_groups_is_the_samplers(policy: Policy) -> None:
+    groups = sampled(policy)
+    shifted = [
+        replace(r, completion=replace(r.completion, logprobs=tuple(x - 0.5 for x in r.completion.logprobs or ())))
+        for r in groups[1].rollouts
+    ]
+    groups[1] = Group(groups[1].problem, tuple(shifted))
+    (samples,) = Planner(policy, DAPO(), learning()).plan(groups, 0, frozenset({1})).updates
+    for sample in samples:
+        assert sample.old_logprobs is not None and sample.sampler_logprobs is not None
+        is_stale = sample.token_ids[1] == 52
+        now_T = read_tokens(policy, [sample], 4096, 1.0, lambda _, f: f.logp_T)
+        torch.testing.assert_close(sample.old_logprobs, now_T - 0.5 * is_stale, rtol=0, atol=1e-5)
+
+
+KLS = [
+    KL(in_loss=0.5), KL(in_loss=0.5, estimator="k2"), KL(in_loss=0.5, over="sum"), KL(in_loss=0.5, ratio_weight=True),
+    KL(in_loss=0.5, estimator="k1", ratio_weight=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kl", KLS, ids=str)
+def test_a_kl_in_the_loss_reaches_every_rollout_and_is_the_formula(policy: Policy, kl: KL) -> None:
+    algorithm = GRPO(kl=kl)
+    ref = reference(policy, kl)
+    groups = sampled(policy)
+    plan = Planner(policy, algorithm, learning(), reference=ref).plan(groups, 0)
+    (samples,) = plan.updates
+    assert len(samples) == 12 and sum(s.weight == 0 for s in samples) == 3  # dead groups have a KL and nothing else
+    found = gradient(policy, PolicyGradient(algorithm, 1.0), samples)
+    for max_tokens in (8, 24):
+        torch.testing.assert_close(
+            gradient(policy, PolicyGradient(algorithm, 1.0), samples, max_tokens), found, rtol=1e-4, atol=1e-6
+        )
+
+    without = gradient(policy, PolicyGradient(GRPO(kl=KL()), 1.0), samples)
+    expected = torch.zeros_like(found)
+    every = torch.ones(12, dtype=torch.bool)
+    length_N = torch.tensor(LENGTHS)
+    weight_N = (reduce.sequence_sum if kl.over == "sum" else reduce.sequence_mean)(length_N, every)
+    estimator = {None: divergence.k3, "k1": divergence.k1, "k2": divergence.k2}[kl.estimator]
+    for i, rollout in enumerate(r for group in groups for r in group.rollouts):
+        sample = plain_sample(rollout)
+        from earnest.data.batch import pack
+
+        logp_T = policy.forward(pack([sample], policy.device)).logp_T
+        ref_T = ref.policy.forward(pack([sample], policy.device)).logp_T.detach()
+        kl_T = estimator(logp_T, ref_T)
+        if kl.ratio_weight:
+            kl_T = kl_T * (logp_T - logp_T.detach()).exp()
+        grads = torch.autograd.grad(
+            kl.in_loss * weight_N[i] * kl_T.sum(), [p for _, p in policy.parameters()], allow_unused=True
+        )
+        expected += torch.cat(
+            [
+                (torch.zeros_like(p) if g is None else g).flatten()
+                for g, (_, p) in zip(grads, policy.parameters(), strict=True)
+            ]
+        )
+    assert expected.abs().max() > 1e-4
+    torch.testing.assert_close(found - without, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_kl_in_the_reward_is_taken_off_before_the_comparison(policy: Policy) -> None:
+    for over, divisor in (("sum", 1.0), ("mean", None)):
+        kl = KL(in_reward=0.5, over=over)  # type: ignore[arg-type]
+        algorithm = GRPO(kl=kl, std="none")
+        ref = reference(policy, kl)
+        groups = sampled(policy)
+        plan = Planner(policy, algorithm, learning(), reference=ref).plan(groups, 0)
+        kl_N = []
+        for group in groups:
+            for r in group.rollouts:
+                ref_T = read_tokens(ref.policy, [plain_sample(r)], 4096, 1.0, lambda _, f: f.logp_T)
+                total = (torch.tensor(r.completion.logprobs) - ref_T).sum().item()
+                kl_N.append(total / (divisor or len(r.completion.token_ids or ())))
+        priced = [
+            r.reward - 0.5 * k
+            for r, k in zip((r for g in groups for r in g.rollouts), kl_N, strict=True)
+            if r.reward is not None
+        ]
+        first = plan.credit.advantage_T.split(LENGTHS)
+        for g in range(4):
+            row = priced[3 * g : 3 * g + 3]
+            for i in range(3):
+                assert first[3 * g + i][0].item() == pytest.approx(row[i] - sum(row) / 3, abs=1e-4)
+        assert plan.metrics["kl/completion"] != 0 and plan.metrics["kl/coefficient"] == 0.5
+
+
+def test_the_adaptive_coefficient_follows_the_controller_and_is_resumed(policy: Policy) -> None:
+    kl = KL(in_reward=0.2, adaptive=AdaptiveKL(target=6.0))
+    for measured, after in [
+        (9.0, 0.201024),
+        (6.3, 0.200256),
+        (1.0, 0.198976),
+    ]:  # Ziegler et al. 2019, section 2.2, by hand
+        steered = Reference(policy, kl)
+        steered.steer({"kl/completion": measured}, 256)
+        assert steered.coefficient == pytest.approx(after, abs=1e-12)
+        resumed = Reference(policy, kl)
+        resumed.load_state_dict(steered.state_dict())
+        assert resumed.coefficient == steered.coefficient
+    fixed = Reference(policy, KL(in_reward=0.2))
+    fixed.steer({"kl/completion": 100.0}, 256)
+    assert fixed.coefficient == 0.2
+
+
+def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
+    ref = reference(policy, KL(in_loss=0.1, reset_every=3))
+    before = {n: p.clone() for n, p in ref.policy.parameters()}
+    ref.renew(policy, 0)
+    assert all(torch.equal(p, before[n]) for n, p in ref.policy.parameters())
+    ref.renew(policy, 2)
+    assert all(torch.equal(p, dict(policy.parameters())[n]) for n, p in ref.policy.parameters())
+    other = reference(policy, KL(in_loss=0.1, reset_every=3))
+    other.load_tensors({n: t.clone() for n, t in ref.tensors().items()})
+    assert all(torch.equal(p, dict(policy.parameters())[n]) for n, p in other.policy.parameters())
+    assert Reference(policy, KL(in_loss=0.1)).tensors() == {}
+
+
+def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Policy) -> None:
+    groups = sampled(policy)
+    samples_of = {}
+    for name, entropy in {"off": Entropy(), "on": Entropy(bonus=0.5), "below": Entropy(bonus=0.5, floor=0.01)}.items():
+        (samples_of[name],) = Planner(policy, DAPO(), learning(entropy=entropy)).plan(groups, 0).updates
+    assert len(samples_of["on"]) == 12  # groups of equal rewards too
+    assert [s.entropy_weight for s in samples_of["below"]] == [0.0] * 9
+    with_bonus = gradient(policy, PolicyGradient(DAPO(), 1.0, with_entropy=True), samples_of["on"])
+    without = gradient(policy, PolicyGradient(DAPO(), 1.0), samples_of["off"])
+    from earnest.data.batch import pack
+
+    batch = pack([plain_sample(r) for g in groups for r in g.rollouts], policy.device)
+    entropy_T = policy.forward(batch, stats=frozenset({"entropy"})).entropy_T
+    assert entropy_T is not None
+    grads = torch.autograd.grad(-0.5 * entropy_T.mean(), [p for _, p in policy.parameters()], allow_unused=True)
+    expected = torch.cat(
+        [
+            (torch.zeros_like(p) if g is None else g).flatten()
+            for g, (_, p) in zip(grads, policy.parameters(), strict=True)
+        ]
+    )
+    torch.testing.assert_close(with_bonus - without, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:
+    groups = sampled(policy)
+    plan = Planner(policy, DAPO(), learning(entropy=Entropy(top_share=0.25))).plan(groups, 0)
+    whole = Planner(policy, DAPO(), learning()).plan(groups, 0)
+    samples = [plain_sample(r) for g in groups for r in g.rollouts]
+    entropy_T = read_tokens(policy, samples, 4096, 1.0, lambda _, f: f.entropy_T, frozenset({"entropy"}))  # type: ignore[arg-type, return-value]
+    top = set(entropy_T.topk(round(0.25 * sum(LENGTHS))).indices.tolist())
+    for i, (kept, given) in enumerate(
+        zip(plan.credit.advantage_T.tolist(), whole.credit.advantage_T.tolist(), strict=True)
+    ):
+        assert kept == (given if i in top else 0.0)
+    assert [s.weight for s in plan.updates[0]] == [s.weight for s in whole.updates[0]]
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_critic_learns_alone_at_first_and_may_have_a_body_of_its_own(policy: Policy, separate: bool) -> None:
+    critic = Critic(policy, copy.deepcopy(policy) if separate else None)
+    algorithm = PPO()
+    loss = PolicyGradient(algorithm, 1.0, critic)
+    names = [name for name, _ in loss.head_parameters()]
+    assert ("critic.head.linear.weight" in names) and (len(names) > 2) == separate
+    assert not {id(p) for _, p in policy.parameters()} & {id(p) for _, p in loss.head_parameters()}
+    optimizer = build_optimizer(policy, loss, Optim.model_validate({"lr": 0.01, "weight_decay": 0.1}))
+    before = torch.cat([p.detach().flatten() for _, p in policy.parameters()]).clone()
+    for step in range(3):
+        (samples,) = Planner(policy, algorithm, learning(), critic=critic).plan(sampled(policy), step).updates
+        accumulate(policy, loss, samples, 4096)
+        update(policy, optimizer, 0.01, 1.0, heads_only=True)
+    assert torch.equal(torch.cat([p.detach().flatten() for _, p in policy.parameters()]), before)
+    assert critic.head.linear.weight.abs().max() > 1e-3
+    plan = Planner(policy, algorithm, learning(), critic=critic).plan(sampled(policy), 3)
+    pull = gradient(policy, loss, plan.updates[0])
+    of_policy = gradient(policy, PolicyGradient(PPO(value_coef=0.0), 1.0, critic), plan.updates[0])
+    assert torch.equal(pull, of_policy) == separate  # a shared body is pulled by the critic's loss as well
+
+
+def test_values_of_a_separate_critic_are_those_of_its_own_body(policy: Policy) -> None:
+    body = reference(policy, KL(in_loss=1.0)).policy
+    critic, shared = Critic(policy, body), Critic(policy)
+    for c in (critic, shared):
+        torch.nn.init.normal_(c.head.linear.weight, generator=torch.Generator().manual_seed(1))
+    samples = [plain_sample(r) for g in sampled(policy) for r in g.rollouts]
+    own_T = read_tokens(policy, samples, 4096, 1.0, critic.values)
+    expected_T = read_tokens(body, samples, 4096, 1.0, lambda _, f: critic.head(f.hidden_T))
+    torch.testing.assert_close(own_T, expected_T, rtol=1e-5, atol=1e-5)
+    assert (own_T - read_tokens(policy, samples, 4096, 1.0, shared.values)).abs().max() > 1e-3
+
+
+def one_sequence(values: list[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+CORRECTIONS: list[tuple[Callable[[Tensor, Tensor], Tensor], list[float]]] = [
+    (lambda w, s: mismatch.token_tis(w, 2.0), [1.6487212707001282, 0.9048374180359595, 2.0]),
+    (lambda w, s: mismatch.token_mask(w, 0.5, 5.0), [1.6487212707001282, 0.9048374180359595, 4.4816890703380645]),
+    (lambda w, s: mismatch.token_mask(w, 0.5, 2.0), [1.6487212707001282, 0.9048374180359595, 0.0]),
+    (lambda w, s: mismatch.sequence_tis(w, s, 1, 2.0), [2.0] * 3),
+    (lambda w, s: mismatch.sequence_tis(w, s, 1, 10.0), [6.6858944422792685] * 3),
+    (lambda w, s: mismatch.sequence_mask(w, s, 1, 3.0), [0.0] * 3),
+    (lambda w, s: mismatch.geometric_rejection(w, s, 1, 0.5, 1.88), [0.0] * 3),
+    (lambda w, s: mismatch.geometric_rejection(w, s, 1, 0.5, 1.89), [1.0] * 3),
+]
+
+
+@pytest.mark.parametrize(("of", "expected"), CORRECTIONS)
+def test_corrections_by_hand(of: Callable[[Tensor, Tensor], Tensor], expected: list[float]) -> None:
+    found = of(one_sequence([0.5, -0.1, 1.5]), torch.zeros(3, dtype=torch.int64))
+    torch.testing.assert_close(found, one_sequence(expected), rtol=1e-12, atol=0)
+
+
+def test_stale_negatives_are_left_out_by_hand() -> None:
+    drift_T, adv_T = one_sequence([0.6, 0.6, 0.4]), one_sequence([-1.0, 1.0, -1.0])
+    assert mismatch.stale_negatives(drift_T, adv_T, torch.arange(3), 3, 0.5).tolist() == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("algorithm", [DAPO(), PPO()], ids=["dapo", "ppo"])
+def test_a_correction_multiplies_the_policys_loss_alone(policy: Policy, algorithm: Algorithm) -> None:
+    critic = Critic(policy) if "critic" in algorithm.needs else None
+    plan = Planner(policy, algorithm, learning(), critic=critic).plan(sampled(policy), 0)
+    log_w = 0.4
+    samples = tuple(replace(s, sampler_logprobs=s.sampler_logprobs - log_w) for s in plan.updates[0])  # type: ignore[operator]
+    corrected = PolicyGradient(algorithm, 1.0, critic, mismatch=Mismatch(method="token_tis"))
+    found, plain = (
+        accumulate(policy, corrected, samples, 4096),
+        accumulate(policy, PolicyGradient(algorithm, 1.0, critic), samples, 4096),
+    )
+    weight = torch.tensor(log_w).exp().item()
+    assert found.metrics["sampler/correction"] == pytest.approx(weight, rel=1e-4)
+    assert (
+        found.metrics["sampler/ratio_error"]
+        == pytest.approx(weight - 1, rel=1e-3)
+        == plain.metrics["sampler/ratio_error"]
+    )
+    if critic is None:
+        assert found.loss == pytest.approx(weight * plain.loss, abs=1e-5)
+    else:
+        assert found.metrics["loss/value"] == pytest.approx(plain.metrics["loss/value"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"cap": 2.0}, "no effect"),
+        ({"method": "token_mask", "cap": 2.0}, "no effect"),
+        ({"method": "geometric", "low": 1.5}, "less than"),
+    ],
+)
+def test_a_correction_without_effect_is_refused(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Mismatch.model_validate(settings)
+    with pytest.raises(ValueError, match="no effect"):
+        Entropy(floor=1.0)
+    with pytest.raises(KeyedConfigError):
+        from earnest.component import build
+
+        build("algorithm", {"name": "grpo", "kl": {"in_los": 1}})
