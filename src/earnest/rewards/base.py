@@ -86,6 +86,7 @@ class Weighted(BaseModel):
 
     @property
     def stands_alone(self) -> bool:
+        """Whether a difference in its scores is a signal by itself. False: in a group without another one it is levelled."""
         return self.alone if self.alone is not None else not self.use.shapes
 
     @field_validator("weight")
