@@ -21,8 +21,9 @@ from earnest.types import Json, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.code import Code, trial
 from earnest.verifiers.code.compare import same, same_lines
-from earnest.verifiers.code.fence import blocks, program
+from earnest.verifiers.code.fence import program
 from earnest.verifiers.code.gold import Gold, read
+from earnest.verifiers.fences import blocks
 from earnest.verifiers.refused import Refused
 from graded_programs import RIGHT, graded
 from grading import grade, make_item
