@@ -3,7 +3,7 @@
     python benchmarks/state.py          one table; about two minutes and 6 GB
     python benchmarks/state.py --json   one JSON line
 
-For each method one update is taken in a process of its own. State: bytes of weights, gradients and optimizer moments of all that is
+For each method one update is taken in a process of its own. State: bytes of weights, gradients and optimizer moments of what is
 trained. Peak: the largest resident memory of the process.
 """
 
