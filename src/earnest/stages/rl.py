@@ -22,7 +22,7 @@ from earnest.gates.base import Gate, Samples, looking_at
 from earnest.models.base import Policy
 from earnest.models.critic import Critic
 from earnest.prompts.base import Prompt
-from earnest.rewards.base import Terms, correct_alone
+from earnest.rewards.base import Terms, correct_alone, fitted
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
 from earnest.stages.training import TrainingStage, own_verifier, roller
@@ -127,6 +127,7 @@ class Rl(TrainingStage):
             raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
+        fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
@@ -170,7 +171,7 @@ class Rl(TrainingStage):
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), critic_warmup=self.critic.warmup,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=self.reward, held_out=context.held_out,
+                    reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps), held_out=context.held_out,
                 ),
                 tell=partial(self._tell, context), replay=self._replay(context, policy),
             )  # fmt: skip
