@@ -12,6 +12,7 @@ import torch
 from earnest.data.gathering.gatherer import Gatherer
 from earnest.engines.base import EngineSession
 from earnest.train.loop import Source, Work
+from earnest.train.replay import Replay, Replayed
 from earnest.train.updates import Planner
 from earnest.types import Json
 
@@ -40,8 +41,11 @@ class OnPolicy(Source):
         "sampler/entropy",
     )
 
-    def __init__(self, gatherer: Gatherer, engine: EngineSession, planner: Planner, config: Rollouts) -> None:
+    def __init__(
+        self, gatherer: Gatherer, engine: EngineSession, planner: Planner, config: Rollouts, *, replay: Replay | None = None
+    ) -> None:  # fmt: skip
         self.gatherer, self.engine, self.planner, self.config = gatherer, engine, planner, config
+        self.replay = replay
         self.live_steps, self.small_steps = 0, 0
 
     def work(self, step: int) -> Work:
@@ -61,9 +65,12 @@ class OnPolicy(Source):
         metrics = {**gathered.metrics, **plan.metrics, **gathered.timing, "update/live": float(is_live)}
         metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
         metrics["sampler/lag"] = float(self.planner.policy.version - gathered.oldest)
+        metrics |= gathered.notes
+        rehearsed = self.replay.at(step) if self.replay is not None else Replayed((), 0)
+        metrics["data/held_out"] += rehearsed.held_out
         return Work(
-            plan.updates if lr_scale > 0 else (), {**metrics, **gathered.notes}, records, gathered.tokens, lr_scale,
-            heads_only=step < config.critic_warmup,
+            plan.updates if lr_scale > 0 else (), metrics, records, gathered.tokens, lr_scale,
+            heads_only=step < config.critic_warmup, supervised=rehearsed.samples,
         )  # fmt: skip
 
     def after(self, step: int) -> Mapping[str, float]:
