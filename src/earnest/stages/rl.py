@@ -18,7 +18,7 @@ from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
 from earnest.models.critic import Critic
-from earnest.rewards.base import Terms, correct_alone
+from earnest.rewards.base import Terms, correct_alone, fitted
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
 from earnest.stages.training import TrainingStage, roller
@@ -108,6 +108,7 @@ class Rl(TrainingStage):
             )
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
+        fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
@@ -144,7 +145,7 @@ class Rl(TrainingStage):
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), critic_warmup=self.critic.warmup,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=self.reward, held_out=context.held_out,
+                    reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps), held_out=context.held_out,
                 ),
                 tell=partial(self._tell, context),
             )  # fmt: skip

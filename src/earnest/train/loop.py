@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from earnest.data.store import read_rows, to_json
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.errors import Interrupted
 from earnest.gates.asking import tell
 from earnest.gates.base import Gate, Steps
@@ -104,6 +105,7 @@ class Job:
     allow: frozenset[str] = frozenset()
     head_lr: float | None = None
     max_flops: float | None = None
+    ranks: Ranks = ALONE
 
 
 @dataclass(slots=True)
@@ -208,7 +210,7 @@ def _learn(
     """Take the updates of a step. Metrics are means over them; a maximum stays one."""
     found: list[dict[str, float]] = []
     for samples in work.updates:
-        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens)
+        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens, job.ranks)
         taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm, heads_only=work.heads_only)
         totals.updates += taken.taken
         totals.trained_tokens += gradient.tokens

@@ -70,9 +70,9 @@ class OnPolicy(Source):
             seed=derive(config.seed, "rollout", step),
         )  # fmt: skip
         rewarding = time.perf_counter()
-        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step))
+        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step), step)
         groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
-        metrics = rollout_metrics(groups)
+        metrics = {**rollout_metrics(groups), "groups/levelled": rewarded.levelled / len(groups)}
         self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
         plan = self.planner.plan(groups, step)
         live_N, group_N = plan.credit.live_N, plan.step.group_N

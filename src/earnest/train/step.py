@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from earnest.data.batch import pack, split
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.models.base import Policy
 from earnest.train.losses import Loss
 from earnest.types import Sample
@@ -24,13 +25,15 @@ class Gradient:
     metrics: dict[str, float]
 
 
-def accumulate(policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens: int) -> Gradient:
-    """Add the gradient of an update's whole loss to the parameters, micro-batch by micro-batch."""
+def accumulate(
+    policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens: int, ranks: Ranks = ALONE
+) -> Gradient:
+    """Add the gradient of an update's whole loss to the parameters, micro-batch by micro-batch, each rank its share of them."""
     total, tokens, processed = 0.0, 0, 0
     sums: dict[str, float] = {}
-    counts: dict[str, int] = {}
+    counts: dict[str, float] = {}
     maxima: dict[str, float] = {}
-    for part in split(samples, max_tokens):
+    for part in split(ranks.mine(samples), max_tokens):
         batch = pack(part, policy.device)
         forward = policy.forward(batch, temperature=loss.temperature, stats=loss.stats)
         cost = loss(batch, forward)
@@ -43,6 +46,11 @@ def accumulate(policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens
             counts[name] = counts.get(name, 0) + len(x)
         for name, x in cost.maxima.items():
             maxima[name] = max(maxima.get(name, 0.0), x.max().item())
+    ranks.sum_gradients([*(p for _, p in policy.parameters()), *(p for _, p in loss.head_parameters())])
+    if ranks.size > 1:
+        whole = ranks.sum({"": total, "tokens": tokens, "read": processed})
+        total, tokens, processed = whole[""], int(whole["tokens"]), int(whole["read"])
+        sums, counts, maxima = ranks.sum(sums), ranks.sum(counts), ranks.max(maxima)
     return Gradient(total, tokens, processed, {n: x / counts[n] for n, x in sums.items()} | maxima)
 
 
