@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from builders import NAN, make_process, make_rollout, make_step
 from earnest.algorithms.grpo import GRPO
@@ -17,12 +19,34 @@ from earnest.data.process import judged_steps, token_ends
 from earnest.functional import credit
 from earnest.models.base import Policy
 from earnest.models.tiny import byte_tokenizer
+from earnest.prompts.writing import decode
 from earnest.train.updates import Learning, Planner
 from earnest.types import Group, Item, Parsed, Rollout
 from earnest.verifiers.steps import Steps
 
 TOKENIZER = byte_tokenizer(256)
 EOS = 257
+SAMPLE = "  First 12 × 3 = 36.\n\nThen 36−1 = 35 ✓, so the answer is 35."
+
+
+def byte_level() -> PreTrainedTokenizerFast:
+    """As GPT-2's: bytes, merged within words."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer, core.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    core.train_from_iterator([SAMPLE], trainers.BpeTrainer(vocab_size=300, show_progress=False))
+    return PreTrainedTokenizerFast(tokenizer_object=core)
+
+
+def metaspace() -> PreTrainedTokenizerFast:
+    """As Llama 2's: words with their spaces, bytes for what it has never seen; the first space of a text is not decoded."""
+    core = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    strip = decoders.Strip(content=" ", left=1, right=0)
+    core.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), strip])
+    special = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=special, show_progress=False)
+    core.train_from_iterator([SAMPLE.replace("×", "*").replace("✓", "")], trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=core)
 
 
 def rollout(
@@ -62,6 +86,30 @@ def test_bytes_that_are_no_character_do_not_move_an_end() -> None:
     completion = replace(broken.completion, token_ids=ids, sampled=(True,) * len(ids))
     broken = replace(broken, completion=completion, parsed=replace(broken.parsed, text=text))
     assert token_ends(broken, [5, len(text)], TOKENIZER) == [5, len(ids) - 1]
+
+
+def test_garbage_takes_no_longer_than_text() -> None:
+    ids = (*([0xE2] * 400), *b"1+1=2", EOS)
+    made = rollout("x")
+    text = str(TOKENIZER.decode(list(ids[:-1])))
+    completion = replace(made.completion, token_ids=ids, sampled=(True,) * len(ids))
+    made = replace(made, completion=completion, parsed=replace(made.parsed, text=text))
+    assert token_ends(made, [len(text)], TOKENIZER) == [405]
+
+
+@pytest.mark.parametrize("make", [byte_level, metaspace])
+def test_ends_with_tokens_of_several_characters(make: Callable[[], PreTrainedTokenizerFast]) -> None:
+    """What is found piece by piece is what decoding from the first token finds."""
+    tokenizer = make()
+    ids = tuple(tokenizer.encode(SAMPLE, add_special_tokens=False))
+    assert len(ids) < len(SAMPLE)
+    made = rollout("x", stopped=False)
+    text = decode(ids, tokenizer)
+    completion = replace(made.completion, token_ids=ids, sampled=(True,) * len(ids))
+    made = replace(made, completion=completion, parsed=replace(made.parsed, text=text))
+    for end in range(1, len(text) + 1):
+        first = next(n for n in range(len(ids) + 1) if decode(ids[:n], tokenizer)[:end] == text[:end])
+        assert token_ends(made, [end], tokenizer) == [first], (end, text[:end])
 
 
 def test_the_verifiers_steps_reach_their_last_tokens() -> None:

@@ -18,6 +18,9 @@ from earnest.types import Finish, Group, Process, Rollout
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+LONGEST = 8
+"""Tokens after which bytes that have made no character are taken for none; the longest character has four."""
+
 
 def judged_steps(groups: Sequence[Group], tokenizer: PreTrainedTokenizerBase) -> Process:
     """The judged steps of all rollouts. One without steps has its reward as the only step; one without a reward nan."""
@@ -45,14 +48,26 @@ def token_ends(rollout: Rollout, ends: Sequence[int], tokenizer: PreTrainedToken
     assert ids is not None, "training needs token ids"
     if rollout.completion.finish is Finish.STOP:
         ids = ids[:-1]
-    text = decode(ids, tokenizer)
-    before = len(rollout.parsed.text) - len(text)  # what the completion was made to begin with, as a part of the prompt
+    before = len(rollout.parsed.text) - len(
+        decode(ids, tokenizer)
+    )  # what it was made to begin with, a part of the prompt
+    written = _characters(ids, tokenizer)
+    return [min(bisect_left(written, end) + 1, len(ids)) if end > 0 else 0 for end in (end - before for end in ends)]
 
-    def is_written(tokens: int, end: int) -> bool:
-        return decode(ids[:tokens], tokenizer)[:end] == text[:end]  # by characters: half of one is shown as another
 
-    places = range(len(ids) + 1)
-    return [
-        bisect_left(places, True, key=lambda tokens: is_written(tokens, end)) if end > 0 else 0
-        for end in (end - before for end in ends)
-    ]
+def _characters(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """How many characters are complete after each token, in time linear in the tokens.
+
+    Each token is decoded behind those of the last complete character, because a token may read differently on its own.
+    """
+    counts: list[int] = []
+    start, read, total, known = 0, 0, 0, ""
+    for end in range(1, len(ids) + 1):
+        text = decode(ids[start:end], tokenizer)
+        is_whole = not text.endswith("\N{REPLACEMENT CHARACTER}") or end - read >= LONGEST
+        if is_whole and len(text) > len(known):
+            total += len(text) - len(known)
+            start, read = read, end
+            known = decode(ids[start:read], tokenizer)
+        counts.append(total)
+    return counts
