@@ -16,6 +16,7 @@ import torch.multiprocessing as mp
 from earnest import component
 from earnest.algorithms.base import Algorithm
 from earnest.algorithms.kl import KL
+from earnest.data.samples import demonstrations
 from earnest.distributed.ranks import ALONE, Ranks
 from earnest.models.base import Policy
 from earnest.models.critic import Critic
@@ -29,6 +30,8 @@ from judged_groups import judged_groups
 
 ALGORITHMS = component.names("algorithm")
 LR = 0.01
+IMITATED = demonstrations([((3, 4), (5, 6, 2)), ((7,), (8, 2)), ((9, 3), (4, 4, 4, 2))])
+"""Three, which two ranks cannot share out evenly."""
 
 
 def made(name: str) -> Algorithm:
@@ -61,7 +64,7 @@ def trained(name: str, groups: list[Group], ranks: Ranks) -> dict[str, Any]:
     plan = planner.plan(groups, 0)
     found = []
     for samples in plan.updates:
-        gradient = accumulate(policy, loss, samples, 24, ranks)
+        gradient = accumulate(policy, loss, samples, 24, ranks, IMITATED)
         taken = update(policy, optimizer, LR, 1.0)
         found.append({**gradient.metrics, "loss": gradient.loss, "norm": taken.grad_norm, "tokens": gradient.tokens})
     weights = torch.cat([p.detach().flatten() for _, p in parameters])

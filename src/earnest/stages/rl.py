@@ -6,7 +6,9 @@ could not learn anything is refused there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from random import Random
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,19 +19,23 @@ from earnest.data.rollouts import Roller, with_answer
 from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
+from earnest.models.base import Policy
 from earnest.models.critic import Critic
-from earnest.rewards.base import Terms, correct_alone
+from earnest.prompts.base import Prompt
+from earnest.rewards.base import Terms, correct_alone, fitted
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
-from earnest.stages.training import TrainingStage, roller
+from earnest.stages.training import TrainingStage, own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.train import checkpoint
+from earnest.train.demonstrations import Pool
 from earnest.train.losses import PolicyGradient
 from earnest.train.mismatch import Mismatch
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
 from earnest.train.reference import Reference
+from earnest.train.replay import Replay
 from earnest.train.updates import Entropy, Learning, Planner
-from earnest.types import Sampling
+from earnest.types import Problem, Sampling
 
 GATE_SAMPLES = 4
 """Samples of a dev problem at least: mixed outcomes cannot show in fewer."""
@@ -55,6 +61,22 @@ class CriticSettings(BaseModel):
     """Steps at the beginning in which it learns alone."""
 
 
+class Rehearsal(BaseModel):
+    """Demonstrations that every step imitates besides, against forgetting them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    task: Annotated[Task, plug("task")]
+    """Whose gold solutions are imitated: the base's skills, the recipe's own task, or a file of rows."""
+    prompt: Annotated[Prompt, plug("prompt")]
+    """In which form. Named each time: the recipe's for worked solutions (`plain` would leave their traces out), `plain` for what
+    the base learned in it."""
+    examples: int = Field(16, gt=0)
+    """Demonstrations of an optimizer step."""
+    weight: float = Field(0.1, gt=0)
+    """Of their mean negative log-likelihood a token, which is added to the loss."""
+
+
 class Rl(TrainingStage):
     """Policy gradient against a verifier, or another reward."""
 
@@ -74,6 +96,8 @@ class Rl(TrainingStage):
     """Of sampling, and of every log-prob in the loss."""
     reward: Terms = Field(default_factory=correct_alone)
     """What is maximised: terms and their weights. What counts as right stays the verifier's."""
+    replay: Rehearsal | None = None
+    """Demonstrations in every update, against forgetting."""
     minibatches: int = Field(1, gt=0)
     """Optimizer updates that a step's prompts are shared out among. Clipping matters with more than one update."""
     epochs: int = Field(1, gt=0)
@@ -95,7 +119,7 @@ class Rl(TrainingStage):
     )
     """What must hold before the first step, and what may stop the stage later."""
     gate_problems: int = Field(100, gt=1)
-    """Dev problems whose samples the gates look at."""
+    """Dev problems whose samples the gates look at; so many of each part of a mixture."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -103,12 +127,20 @@ class Rl(TrainingStage):
             raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
+        fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
         own = self.task or task
         dev = (Reading(task=own, split="dev", trains=False),) if looking_at(self.gates, Samples) else ()
-        return (Reading(task=own, split="train", trains=True), *dev)
+        found = (Reading(task=own, split="train", trains=True), *dev)
+        if (replay := self.replay) is None:
+            return found
+        verifier = own_verifier(replay.task)
+        return (
+            *found,
+            Reading(task=replay.task, split="train", trains=True, prompt=replay.prompt, verifier=verifier),
+        )
 
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)
@@ -139,9 +171,9 @@ class Rl(TrainingStage):
                     stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
                     sampling=sampling, seed=derive(context.seed, self.id), critic_warmup=self.critic.warmup,
                     error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=self.reward, held_out=context.held_out,
+                    reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps), held_out=context.held_out,
                 ),
-                tell=partial(self._tell, context),
+                tell=partial(self._tell, context), replay=self._replay(context, policy),
             )  # fmt: skip
             loss = PolicyGradient(
                 algorithm, self.temperature, critic, mismatch=self.mismatch, with_entropy=self.entropy.bonus > 0
@@ -158,10 +190,18 @@ class Rl(TrainingStage):
             context.log.event("no_signal", "no group had two different rewards in any step", level="error")
         return outcome
 
+    def _replay(self, context: Context, policy: Policy) -> Replay | None:
+        if (found := self.replay) is None:
+            return None
+        seed = derive(context.seed, self.id, "replay")
+        pool = Pool(found.task, found.prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
+        return Replay(pool, found.examples, found.weight)
+
     def _pass_gates(
         self, context: Context, task: Task, reader: Roller, engine: EngineSession, sampling: Sampling
     ) -> None:
-        problems = subset(task.problems("dev"), self.gate_problems)
+        parts = [leaf for leaf in task.leaves() if "dev" in leaf.splits]
+        problems = [p for leaf in parts for p in subset(leaf.problems("dev"), self.gate_problems)]
         groups = reader.collect(
             problems,
             engine,
@@ -169,14 +209,25 @@ class Rl(TrainingStage):
             sampling=sampling,
             seed=derive(context.seed, self.id, "gates"),
         ).groups
-        # A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value).
-        order = list(range(len(problems)))
-        rng(context.seed, self.id, "permuted golds").shuffle(order)
-        golds = {a: problems[b].answer for a, b in zip(order, order[1:] + order[:1], strict=True)}
-        permuted = reader.regrade(groups, [with_answer(p, golds[i]) for i, p in enumerate(problems)])
+        permuted = reader.regrade(groups, dealt_out(problems, rng(context.seed, self.id, "permuted golds")))
         context.show(self.gates, Samples(stage=self.id, groups=groups, permuted=permuted))
 
     def _tell(self, context: Context, failure: str) -> None:
         message = f"{failure}\nThis is the first; the others are counted in the metrics."
         context.log.event("grading_failed", message, level="warning")
         context.echo(f"[{self.id}] {message}")
+
+
+def dealt_out(problems: Sequence[Problem], random: Random) -> list[Problem]:
+    """The problems with their golds permuted among those of the same task: what a guesser would be paid for.
+
+    A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value), unless it is alone.
+    """
+    order = list(range(len(problems)))
+    random.shuffle(order)
+    found = list(problems)
+    for task in dict.fromkeys(problem.task for problem in problems):
+        own = [i for i in order if problems[i].task == task]
+        for a, b in zip(own, own[1:] + own[:1], strict=True):
+            found[a] = with_answer(problems[a], problems[b].answer)
+    return found

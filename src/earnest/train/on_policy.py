@@ -11,12 +11,14 @@ import torch
 
 from earnest.data.rewarding import reward
 from earnest.data.rollouts import Roller
-from earnest.data.select import Order, among
+from earnest.data.select import among, order_of
 from earnest.engines.base import EngineSession
 from earnest.errors import GateRefused
 from earnest.rewards.base import Weighted, correct_alone
 from earnest.seeding import derive
+from earnest.tasks.union import Union
 from earnest.train.loop import Source, Work
+from earnest.train.replay import Replay, Replayed
 from earnest.train.updates import Planner
 from earnest.types import Finish, Group, Json, Problem, Rollout, Sampling, Status
 
@@ -54,12 +56,13 @@ class OnPolicy(Source):
 
     def __init__(
         self, problems: Sequence[Problem], roller: Roller, engine: EngineSession, planner: Planner, config: Rollouts, *,
-        tell: Callable[[str], None] = lambda failure: None,
+        tell: Callable[[str], None] = lambda failure: None, replay: Replay | None = None,
     ) -> None:  # fmt: skip
         self.problems, self.roller, self.engine, self.planner, self.config = problems, roller, engine, planner, config
-        self.order = Order(len(problems), config.seed)
+        self.order = order_of(problems, config.seed)
+        self.tasks = tuple(p.name for p in problems.portions) if isinstance(problems, Union) else ()
         self.live_steps, self.small_steps = 0, 0
-        self.tell, self.told = tell, False
+        self.tell, self.told, self.replay = tell, False, replay
 
     def work(self, step: int) -> Work:
         config = self.config
@@ -70,9 +73,10 @@ class OnPolicy(Source):
             seed=derive(config.seed, "rollout", step),
         )  # fmt: skip
         rewarding = time.perf_counter()
-        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step))
+        rewarded = reward(collected.groups, config.reward, derive(config.seed, "reward", step), step)
         groups, grading = rewarded.groups, collected.timing.grade + time.perf_counter() - rewarding
-        metrics = rollout_metrics(groups)
+        metrics = {**task_metrics(groups, self.tasks), **rollout_metrics(groups)}
+        metrics["groups/levelled"] = rewarded.levelled / len(groups)
         self._watch_failures(step, metrics, _first_error(groups), rewarded.failure)
         plan = self.planner.plan(groups, step)
         live_N, group_N = plan.credit.live_N, plan.step.group_N
@@ -87,9 +91,11 @@ class OnPolicy(Source):
         metrics |= {"groups/live": live_groups, "update/lr_scale": lr_scale}
         metrics["sampler/lag"] = float(self.planner.policy.version - min(_versions(groups), default=0))
         metrics["data/held_out"] = float(among(problems, config.held_out))
+        replayed = self.replay.at(step) if self.replay is not None else Replayed((), 0)
+        metrics["data/held_out"] += replayed.held_out
         return Work(
             plan.updates if lr_scale > 0 else (), metrics, records, int(plan.step.length_N.sum()), lr_scale,
-            heads_only=step < config.critic_warmup,
+            heads_only=step < config.critic_warmup, supervised=replayed.samples,
         )  # fmt: skip
 
     def after(self, step: int) -> Mapping[str, float]:
@@ -198,6 +204,24 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,
         **{f"verdict/{s}": sum(r.verdict.status is s for r in rollouts) / count for s in Status},
     }
+
+
+def task_metrics(groups: Sequence[Group], tasks: Sequence[str] = ()) -> dict[str, float]:
+    """Pass rate, mean reward and share of mixed groups of each task; nothing where there is only one.
+
+    tasks: of the mixture, so that a step which happens to have problems of one of them alone says whose they are.
+    """
+    present = dict.fromkeys(group.problem.task for group in groups)
+    if len({*tasks, *present}) < 2:
+        return {}
+    found: dict[str, float] = {}
+    for task in present:
+        of_all = rollout_metrics([group for group in groups if group.problem.task == task])
+        found |= {f"{name}/{task}": of_all[name] for name in PER_TASK}
+    return found
+
+
+PER_TASK = ("pass_rate", "reward", "groups/mixed")
 
 
 def _versions(groups: Sequence[Group]) -> list[int]:
