@@ -7,7 +7,7 @@ old and reference log-probs, corrections and the loss are its own code. Ours goe
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ LENGTHS = ((3, 8, 1, 5), (4, 4, 2, 6), (7, 2, 8, 3))
 REWARDS = ((1.0, 0.0, 0.5, 0.0), (1.0, 1.0, 1.0, 1.0), (0.0, NAN, 1.0, 0.25))
 """A live group, one without a signal, and one with a completion that could not be graded."""
 TOKENS, MOST = sum(map(sum, LENGTHS)), 8
-DRIFT, AWAY = 0.04, 0.03  # of the weights: from the sampler to the last update, and from there to the reference
+DRIFT, AWAY = (6, 0.04), (2, 0.03)  # seed and size of what the weights move: by the second update; to the reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,24 @@ class Pull:
     loss: float
     grads: dict[str, Tensor]
 
+    @property
+    def largest(self) -> float:
+        return max(g.abs().max().item() for g in self.grads.values())
+
     def distance(self, other: Pull) -> float:
-        """The largest difference of a weight's gradient, over the largest gradient."""
+        """The largest difference of a weight's gradient, over the other's largest gradient."""
         assert self.grads.keys() == other.grads.keys()
-        apart = max((g - other.grads[n]).abs().max().item() for n, g in self.grads.items())
-        return apart / max(g.abs().max().item() for g in other.grads.values())
+        return max((g - other.grads[n]).abs().max().item() for n, g in self.grads.items()) / other.largest
+
+
+def assert_same(ours: Pull, theirs: Pull, *, value: bool = True) -> None:
+    """Gradients of all weights, to 1e-4 of each and 1e-5 of the largest, and the losses."""
+    assert theirs.largest > 1e-2
+    assert ours.distance(theirs) < 1e-5
+    for name, gradient in theirs.grads.items():
+        torch.testing.assert_close(ours.grads[name], gradient, rtol=1e-4, atol=1e-5 * theirs.largest)
+    if value:
+        assert abs(ours.loss - theirs.loss) <= 1e-4 * abs(theirs.loss) + 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +71,8 @@ class Case:
     ours: dict[str, Any]
     updates: Literal[1, 2] = 2  # 1: the rollouts' first update, ratio 1. 2: the second, after the weights have moved
     temperature: float = 1.0
-    entropy: Entropy = Entropy()
-    mismatch: Mismatch = Mismatch()
+    entropy: Entropy = field(default_factory=Entropy)
+    mismatch: Mismatch = field(default_factory=Mismatch)
     sampler_error: float = 0.0  # spread of what the sampler's log-probs are off by
     value: bool = True  # whether the losses are to be the same, not the gradients alone
 
@@ -100,11 +113,13 @@ def our_pull(case: Case, *, max_tokens: int = 4096) -> Pull:
     reference = None
     if "reference" in algorithm.needs:
         reference = Reference(copy.deepcopy(policy), algorithm.kl)
-        move(reference.policy.module, 2, AWAY)
-    learning = Learning(seed=0, temperature=case.temperature, max_tokens=max_tokens, epochs=case.updates, entropy=case.entropy)
+        move(reference.policy.module, *AWAY)
+    learning = Learning(
+        seed=0, temperature=case.temperature, max_tokens=max_tokens, epochs=case.updates, entropy=case.entropy
+    )
     plan = Planner(policy, algorithm, learning, reference=reference).plan(groups, 0)
     if case.updates == 2:
-        move(policy.module, 1, DRIFT)
+        move(policy.module, *DRIFT)
     with_entropy = case.entropy.bonus > 0
     loss = PolicyGradient(algorithm, case.temperature, mismatch=case.mismatch, with_entropy=with_entropy)
     found = accumulate(policy, loss, plan.updates[-1], max_tokens)
@@ -136,10 +151,15 @@ def trainer_of(kind: Literal["GRPO", "RLOO"], folder: Path, case: Case, micro_ba
     )
     trainer.model.train()  # its divisor for accumulation is that of training; there is no dropout
     trainer.current_gradient_accumulation_steps = micro_batches
-    trainer.use_vllm = case.sampler_error > 0  # the corrections are for vLLM alone, and made from the log-probs of `_generate`
+    trainer.use_vllm = (
+        case.sampler_error > 0
+    )  # the corrections are for vLLM alone, and made from the log-probs of `_generate`
     if trainer.ref_model is not None:
-        move(trainer.ref_model, 2, AWAY)
-    prompts, ids = ([list(x) for x in part] for part in zip(*((r.prompt_ids, r.completion.token_ids) for r in rollouts), strict=True))
+        move(trainer.ref_model, *AWAY)
+    prompts, ids = (
+        [list(x) for x in part]
+        for part in zip(*((r.prompt_ids, r.completion.token_ids) for r in rollouts), strict=True)
+    )
     logps = [list(r.completion.logprobs or ()) for r in rollouts] if trainer.use_vllm else None
     texts = [""] * len(rollouts)
     found = (prompts, ids, None, texts, logps, {}, None, None) if kind == "GRPO" else (prompts, ids, texts)
@@ -151,7 +171,7 @@ def trainer_of(kind: Literal["GRPO", "RLOO"], folder: Path, case: Case, micro_ba
 def their_pull(trainer: Any, case: Case, micro_batches: int = 1) -> Pull:
     batch = trainer._generate_and_score_completions(trainer.rows)
     if case.updates == 2:
-        move(trainer.model, 1, DRIFT)
+        move(trainer.model, *DRIFT)
     total, size = 0.0, len(trainer.rows) // micro_batches
     for start in range(0, len(trainer.rows), size):
         part = {n: x if x.dim() == 0 else x[start : start + size] for n, x in batch.items()}

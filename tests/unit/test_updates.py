@@ -334,7 +334,9 @@ def test_stale_is_what_the_policy_has_left_behind_since_it_was_sampled(policy: P
         apart = tuple(replace(s, sampler_logprobs=s.sampler_logprobs - log_w) for s in samples)  # type: ignore[operator]
         found = accumulate(policy, PolicyGradient(DAPO(), 1.0, mismatch=Mismatch(stale_negatives=0.3)), apart, 4096)
         wrong = sum(len(s.advantages) for s in samples if s.advantages[0] < 0)  # type: ignore[arg-type, index]
-        assert found.metrics["sampler/left_out"] == pytest.approx(left_out * wrong / found.tokens) and wrong < found.tokens
+        assert (
+            found.metrics["sampler/left_out"] == pytest.approx(left_out * wrong / found.tokens) and wrong < found.tokens
+        )
 
 
 @pytest.mark.parametrize("algorithm", [DAPO(), PPO()], ids=["dapo", "ppo"])

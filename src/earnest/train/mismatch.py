@@ -36,8 +36,8 @@ class Mismatch(BaseModel):
     high: float | None = Field(default=None, gt=1)
     """null: 5, and 1.001 for `geometric`."""
     stale_negatives: float | None = Field(default=None, gt=0)
-    """Wrong completions whose mean log(mu / pi) exceeds this are left out (DeepSeek-V3.2, eq. 9): the policy has left them behind,
-    in earlier updates or because the sampler, mu, is not the trainer."""
+    """Wrong completions whose mean log(mu / pi) exceeds this are left out (DeepSeek-V3.2, eq. 9): the policy has left them
+    behind, by earlier updates or because the sampler, mu, is not the trainer."""
 
     @model_validator(mode="after")
     def _has_an_effect(self) -> Mismatch:
