@@ -92,6 +92,7 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
     import torch
 
     from earnest.component import build
+    from earnest.data.gathering.gatherer import Asking, Gatherer
     from earnest.data.rollouts import Roller
     from earnest.models.tiny import Tiny
     from earnest.runlog import StageLog
@@ -126,14 +127,13 @@ def earnest_side(folder: Path, turn: Turn, steps: int, out: Path) -> None:
     algorithm = build("algorithm", "dapo")
     roller = Roller(build("prompt", "chat"), AnyText(), build("strategy", "plain"), policy.tokenizer)
     with build("engine", "torch").open(policy) as engine:
-        source = Watched(
-            build("task", {"name": "chain", "length": 5}).problems("train"), roller, engine,
-            Planner(policy, algorithm, Learning(seed=0, temperature=1.0, max_tokens=16384)),
-            Rollouts(
-                stage="rl", prompts_per_step=PROMPTS, group_size=GROUP,
-                sampling=Sampling(temperature=1.0, max_tokens=TOKENS), seed=0, error_ceiling=0.0,
-            ),
+        asking = Asking(
+            prompts_per_step=PROMPTS, group_size=GROUP, sampling=Sampling(temperature=1.0, max_tokens=TOKENS), seed=0,
+            error_ceiling=0.0,
         )  # fmt: skip
+        problems = build("task", {"name": "chain", "length": 5}).problems("train")
+        planner = Planner(policy, algorithm, Learning(seed=0, temperature=1.0, max_tokens=16384))
+        source = Watched(Gatherer(problems, roller, asking), engine, planner, Rollouts(stage="rl"))
         train(
             Job(
                 name="rl", policy=policy, source=source, loss=PolicyGradient(algorithm, 1.0),

@@ -15,6 +15,7 @@ import torch
 
 from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.kl import KL
+from earnest.data.gathering.gatherer import Asking, Gatherer
 from earnest.data.rollouts import Roller, judge
 from earnest.data.samples import demonstrations
 from earnest.engines.torch import Torch
@@ -70,14 +71,13 @@ class Explodes(Loss):
 
 
 def rl(policy: Policy, verifier: Verifier, *, stage: str = "rl", temperature: float = 1.0) -> OnPolicy:
-    config = Rollouts(
-        stage=stage, prompts_per_step=4, group_size=4, sampling=Sampling(temperature=temperature, max_tokens=6), seed=1,
+    asking = Asking(
+        prompts_per_step=4, group_size=4, sampling=Sampling(temperature=temperature, max_tokens=6), seed=1,
         error_ceiling=0.05,
     )  # fmt: skip
-    roller = Roller(Chat(), verifier, Plain(), policy.tokenizer)
-    engine = Torch().open(policy)
+    gatherer = Gatherer(TASK.problems("train"), Roller(Chat(), verifier, Plain(), policy.tokenizer), asking)
     planner = Planner(policy, ALGORITHM, Learning(seed=1, temperature=temperature, max_tokens=4096))
-    return OnPolicy(TASK.problems("train"), roller, engine, planner, config)
+    return OnPolicy(gatherer, Torch().open(policy), planner, Rollouts(stage=stage))
 
 
 ALGORITHM = GRPO(kl=KL(), aggregation="token")
@@ -194,7 +194,7 @@ def test_a_grader_that_fails_is_an_error_and_stops_the_run(policy: Policy, tmp_p
 
 
 def test_a_crash_on_one_item_costs_no_other_item_its_verdict(policy: Policy) -> None:
-    collected = rl(policy, Crashes()).roller.collect(
+    collected = rl(policy, Crashes()).gatherer.roller.collect(
         list(TASK.problems("dev")[:8]), Torch().open(policy), n=2, sampling=Sampling(max_tokens=6), seed=0
     )
     rollouts = [r for group in collected.groups for r in group.rollouts]
@@ -310,7 +310,7 @@ def test_one_rollout_a_prompt_is_a_signal_to_an_algorithm_that_needs_no_group(po
 
     source = rl(policy, EveryOther())
     source.planner.algorithm = ReinforcePP()
-    source.config = replace(source.config, group_size=1, prompts_per_step=16)
+    source.gatherer.asking = replace(source.gatherer.asking, group_size=1, prompts_per_step=16)
     train(job(policy, source, PolicyGradient(source.planner.algorithm, 1.0), tmp_path, steps=1))
     (row,) = rows(tmp_path)
     assert row["groups/mixed"] == 0.0 and row["update/taken"] == 1.0 and is_live(row)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from builders import NAN, make_rollout
+from earnest.data.gathering.metrics import rollout_metrics, task_metrics
 from earnest.evaluate.report.build import build_report
 from earnest.evaluate.report.tables import tasks_table
 from earnest.evaluate.report.write import write_report
 from earnest.evaluate.summary import summarize
 from earnest.functional.stats import rate
-from earnest.train.on_policy import rollout_metrics, task_metrics
 from earnest.types import Group, Record
 from report_runs import RunOnDisk, records
 

@@ -15,6 +15,8 @@ from builders import NAN, make_rollout
 from earnest.algorithms.kl import KL
 from earnest.algorithms.rloo import RLOO
 from earnest.component import BuildContext, KeyedConfigError, build
+from earnest.data.gathering.curriculum import Draws
+from earnest.data.gathering.gatherer import Asking, Gatherer
 from earnest.data.rewarding import reward
 from earnest.data.rollouts import Roller
 from earnest.data.store import from_json, to_json
@@ -220,15 +222,14 @@ class EveryOther(Verifier):
 
 
 def source(policy: Policy, *weighted: Weighted, ceiling: float = 0.05, fails: bool = False) -> OnPolicy:
-    config = Rollouts(
-        stage="rl", prompts_per_step=4, group_size=4, sampling=Sampling(max_tokens=6), seed=1, error_ceiling=ceiling,
+    asking = Asking(
+        prompts_per_step=4, group_size=4, sampling=Sampling(max_tokens=6), seed=1, error_ceiling=ceiling,
+        reward=weighted or correct_alone(),
     )  # fmt: skip
-    config = replace(config, reward=weighted) if weighted else config
     roller = Roller(Chat(), EveryOther(fails=fails), Plain(), policy.tokenizer)
     problems = Chain(length=3, dev_size=20, test_size=40).problems("train")
-    engine = Torch().open(policy)
     planner = Planner(policy, RLOO(kl=KL()), Learning(seed=1, temperature=1.0, max_tokens=4096))
-    return OnPolicy(problems, roller, engine, planner, config)
+    return OnPolicy(Gatherer(problems, roller, asking), Torch().open(policy), planner, Rollouts(stage="rl"))
 
 
 def test_the_advantage_follows_the_reward_and_the_metrics_have_every_part(tiny_policy: Policy) -> None:
@@ -267,8 +268,7 @@ def test_a_shaping_term_starts_at_its_step_and_keeps_quiet_in_groups_of_one_verd
 
 def test_chance_is_drawn_anew_in_every_step(tiny_policy: Policy) -> None:
     one = source(tiny_policy, Weighted(use=Random()))
-    problems = one.problems[:4]
-    one.problems, one.order = problems, type(one.order)(4, 0)
+    one.gatherer.draws = Draws(one.gatherer.draws.problems[:4], 0)
     steps = [{(r.problem.id, r.index): r.reward for r in one.work(step).records} for step in (0, 1)]
     assert steps[0].keys() == steps[1].keys() and steps[0] != steps[1]
 
@@ -280,14 +280,14 @@ def test_too_many_rollouts_without_a_reward_stop_the_run_and_a_few_are_told_once
     assert caught.value.what == "50% of the rollouts of step 1 have no reward"
     assert (caught.value.where, caught.value.why) == ("reward correct, Raises", "reward term 'Raises': ValueError: no")
     some = source(tiny_policy, Weighted(use=Raises()), ceiling=0.6)
-    some.tell = told.append
+    some.gatherer.watch.tell = lambda event, sentence: told.append(sentence)
     works = [some.work(step) for step in (0, 1)]
     assert [w.metrics["reward/missing"] for w in works] == [0.5, 0.5]
     assert [r.advantage for r in works[0].records if r.reward is None] == [0.0] * 8
     assert told == ["step 1: reward term 'Raises': ValueError: no"]
     resumed = source(tiny_policy, Weighted(use=Raises()), ceiling=0.6)
     resumed.load_state_dict(json.loads(json.dumps(some.state_dict())))
-    resumed.tell = told.append
+    resumed.gatherer.watch.tell = some.gatherer.watch.tell
     resumed.work(2)
     assert len(told) == 1
     with pytest.raises(GateRefused, match="the grader failed on"):

@@ -39,7 +39,7 @@ def full() -> Record:
     )
     return dataclasses.replace(
         plain, problem=problem, verdict=verdict, thought=None, answer_text=HOSTILE, finish=Finish.ABORT, split="dev",
-        prompt_ids=(1, 2), token_ids=(3, 4, 5), logprob_mean=-0.125, advantage=1.5, reward=0.5,
+        prompt_ids=(1, 2), token_ids=(3, 4, 5), logprob_mean=-0.125, advantage=1.5, reward=0.5, given=2,
     )  # fmt: skip
 
 

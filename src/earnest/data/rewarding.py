@@ -54,7 +54,7 @@ def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int, step: 
         level = _levelled(group.rollouts, terms, counted)
         levelled += level != counted
         paid = [_paid(r, terms, *scores) for r, *scores in zip(group.rollouts, parts, level, strict=True)]
-        found.append(Group(group.problem, tuple(paid)))
+        found.append(replace(group, rollouts=tuple(paid)))
     return Rewarded(tuple(found), next(failures, ""), levelled)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from earnest.engines.base import EngineSession
 from earnest.prompts.base import Prompt
-from earnest.prompts.writing import lengths
+from earnest.prompts.writing import decode, lengths
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.types import (
@@ -64,12 +64,12 @@ class Roller:
         problems: Sequence[Problem],
         engine: EngineSession,
         *,
-        n: int,
+        n: int | Sequence[int],
         sampling: Sampling,
         seed: int,
         forced: Sequence[tuple[int, ...]] | None = None,
     ) -> Collected:
-        """n judged rollouts for every problem, groups in the order of the problems.
+        """n judged rollouts for every problem (a sequence: one number each), groups in the order of the problems.
 
         seed: each prompt's own is derived from it, its place and its id. forced: token ids that every completion of a problem is
         made to start with; they count as prompt for the engine and as text for the reader.
@@ -78,12 +78,13 @@ class Roller:
         stop_ids = self.prompt.stop_ids(self.tokenizer)
         rendered = [self.prompt.render(problem, self.tokenizer) for problem in problems]
         heads = forced if forced is not None else [()] * len(problems)
+        sizes = [n] * len(problems) if isinstance(n, int) else n
         requests = [
             Request(
-                prompt_ids=(*shown.ids, *head), n=n, sampling=sampling, seed=derive(seed, place, problem.id),
+                prompt_ids=(*shown.ids, *head), n=size, sampling=sampling, seed=derive(seed, place, problem.id),
                 stop_ids=stop_ids, tag=f"{place}:{problem.id}",
             )
-            for place, (problem, shown, head) in enumerate(zip(problems, rendered, heads, strict=True))
+            for place, (problem, shown, head, size) in enumerate(zip(problems, rendered, heads, sizes, strict=True))
         ]  # fmt: skip
         completions: list[list[Completion]] = [[] for _ in problems]
         for completion in self.strategy.sample(requests, engine):
@@ -103,10 +104,11 @@ class Roller:
                     _rollout(problem, request.prompt_ids, completion, next(parsed), next(verdicts))
                     for completion in sorted(row, key=lambda c: c.index)
                 ),
+                given=len(head),
             )
-            for problem, row, request in zip(problems, completions, requests, strict=True)
+            for problem, row, request, head in zip(problems, completions, requests, heads, strict=True)
         )
-        assert all(len(group.rollouts) == n for group in groups), "the strategy lost or doubled a completion"
+        assert [len(group.rollouts) for group in groups] == list(sizes), "the strategy lost or doubled a completion"
         return Collected(groups, Timing(generated - started, time.perf_counter() - generated))
 
     def regrade(self, groups: Sequence[Group], problems: Sequence[Problem]) -> list[list[Verdict]]:
@@ -120,15 +122,19 @@ class Roller:
         return [[next(verdicts) for _ in group.rollouts] for group in groups]
 
     def records(
-        self, groups: Sequence[Group], *, stage: str, step: int, split: Split, advantages: Sequence[float] | None = None
-    ) -> list[Record]:
-        """The lines that the store keeps of judged groups, in their order. advantages: one per rollout."""
-        rollouts = [(index, rollout) for group in groups for index, rollout in enumerate(group.rollouts)]
-        thought_tokens = lengths([rollout.parsed.thought or "" for _, rollout in rollouts], self.tokenizer)
+        self, groups: Sequence[Group], *, stage: str, step: int, split: Split,
+        advantages: Sequence[float | None] | None = None,
+    ) -> list[Record]:  # fmt: skip
+        """The lines that the store keeps of judged groups, in their order.
+
+        advantages: one per rollout; None for one that nothing was learned from.
+        """
+        rollouts = [(index, rollout, group.given) for group in groups for index, rollout in enumerate(group.rollouts)]
+        thought_tokens = lengths([rollout.parsed.thought or "" for _, rollout, _ in rollouts], self.tokenizer)
         given = advantages if advantages is not None else [None] * len(rollouts)
         return [
-            _record(rollout, index, length, advantage, stage, step, split)
-            for (index, rollout), length, advantage in zip(rollouts, thought_tokens, given, strict=True)
+            replace(_record(rollout, index, length, advantage, stage, step, split), given=given)
+            for (index, rollout, given), length, advantage in zip(rollouts, thought_tokens, given, strict=True)
         ]
 
     def _item(
@@ -145,9 +151,7 @@ class Roller:
         else:
             ids = completion.token_ids
             ids = ids[:-1] if completion.finish is Finish.STOP and ids and ids[-1] in stop_ids else ids
-            text = str(
-                self.tokenizer.decode([*head, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False)
-            )
+            text = decode([*head, *ids], self.tokenizer)
         return Item(problem=problem, parsed=self.prompt.parse(text, opened=opened), truncated=_truncated(completion))
 
 

@@ -14,16 +14,41 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from earnest.errors import DataError
 from earnest.runlog import dump_line
-from earnest.types import Finish, Json, Message, Problem, Record, Sampling, Split, Status, Verdict
+from earnest.types import (
+    Completion,
+    Finish,
+    Group,
+    Json,
+    Message,
+    Parsed,
+    Problem,
+    Record,
+    Rollout,
+    Sampling,
+    Split,
+    Status,
+    Verdict,
+)
 
 SCHEMA = 1
 
-__all__ = ["SCHEMA", "dump_line", "from_json", "read_lines", "read_records", "read_rows", "to_json"]
+__all__ = [
+    "SCHEMA",
+    "dump_line",
+    "from_json",
+    "group_from_json",
+    "group_to_json",
+    "read_lines",
+    "read_records",
+    "read_rows",
+    "to_json",
+]
 
 
 def to_json(record: Record) -> dict[str, Json]:
@@ -56,6 +81,7 @@ def to_json(record: Record) -> dict[str, Json]:
         "token_ids": list(record.token_ids),
         "logprob_mean": record.logprob_mean,
         "advantage": record.advantage,
+        **({"given": record.given} if record.given else {}),
     }
 
 
@@ -94,6 +120,21 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a .jsonl or .jsonl.gz file, in order, under the same rules as `read_records`."""
     for _, row in _numbered_rows(path):
         yield row
+
+
+def group_to_json(group: Group) -> dict[str, Json]:
+    """A group with everything that learning from it needs, log-probs of the sampler included."""
+    return {
+        "problem": _problem_to_json(group.problem),
+        "rollouts": [_rollout_to_json(rollout) for rollout in group.rollouts],
+        "given": group.given,
+    }
+
+
+def group_from_json(row: Mapping[str, Any]) -> Group:
+    """The group of a JSON object. `group_from_json(group_to_json(g)) == g` for JSON-shaped `problem.meta`."""
+    problem = _problem(row["problem"])
+    return Group(problem, tuple(_rollout(rollout, problem) for rollout in row["rollouts"]), row["given"])
 
 
 def _numbered_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -146,6 +187,33 @@ def _problem_to_json(problem: Problem) -> dict[str, Json]:
     }
 
 
+def _rollout_to_json(rollout: Rollout) -> dict[str, Json]:
+    completion = asdict(rollout.completion)
+    return {
+        "prompt_ids": list(rollout.prompt_ids),
+        "completion": {**completion, "finish": rollout.completion.finish.value},
+        "parsed": asdict(rollout.parsed),
+        "verdict": _verdict_to_json(rollout.verdict),
+        "reward": rollout.reward,
+        "reward_parts": dict(rollout.reward_parts),
+    }
+
+
+def _rollout(row: Mapping[str, Any], problem: Problem) -> Rollout:
+    given = row["completion"]
+    packed = {name: None if given[name] is None else tuple(given[name]) for name in ("token_ids", "logprobs")}
+    completion = Completion(
+        **{
+            **given, **packed, "sampled": tuple(given["sampled"]), "finish": Finish(given["finish"]),
+            "sampling": Sampling(**given["sampling"]),
+        }
+    )  # fmt: skip
+    return Rollout(
+        problem=problem, prompt_ids=tuple(row["prompt_ids"]), completion=completion, parsed=Parsed(**row["parsed"]),
+        verdict=_verdict(row["verdict"]), reward=row["reward"], reward_parts=row["reward_parts"],
+    )  # fmt: skip
+
+
 def _verdict_to_json(verdict: Verdict) -> dict[str, Json]:
     return {
         "status": verdict.status.value,
@@ -186,6 +254,7 @@ def _record(row: Mapping[str, Any]) -> Record:
         logprob_mean=_typed(row, "logprob_mean", float, None),
         advantage=_typed(row, "advantage", float, None),
         reward_parts={name: _typed(parts, name, float, None) for name in parts},
+        given=_typed(row, "given", int) if "given" in row else 0,
     )
 
 

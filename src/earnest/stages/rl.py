@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.algorithms.base import Algorithm
 from earnest.component import build, plug
+from earnest.data.gathering.gatherer import Asking, Gatherer
+from earnest.data.gathering.hints import check_traces
+from earnest.data.gathering.refill import BUDGET
+from earnest.data.gathering.remedies import Remedies
 from earnest.data.rollouts import Roller, with_answer
 from earnest.data.select import subset
 from earnest.engines.base import EngineSession
@@ -77,7 +81,7 @@ class Rehearsal(BaseModel):
     """Of their mean negative log-likelihood a token, which is added to the loss."""
 
 
-class Rl(TrainingStage):
+class Rl(Remedies, TrainingStage):
     """Policy gradient against a verifier, or another reward."""
 
     requires: ClassVar[frozenset[str]] = frozenset({"ids", "logprobs"})
@@ -125,13 +129,22 @@ class Rl(TrainingStage):
     def _fits_together(self) -> Self:
         if self.critic != CriticSettings() and "critic" not in self.algorithm.needs:
             raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
+        if self.group_size < self.algorithm.least_group:
+            raise ValueError(
+                f"group_size is {self.group_size}: {self.algorithm.name} compares {self.algorithm.least_group} completions of a "
+                "prompt or more, and would learn nothing"
+            )
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
+        self.check_sizes(self.prompts_per_step, self.group_size)
         fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
+        """Raises ConfigError for hints where the task has no traces."""
         own = self.task or task
+        if self.hints is not None:
+            check_traces(own)
         dev = (Reading(task=own, split="dev", trains=False),) if looking_at(self.gates, Samples) else ()
         found = (Reading(task=own, split="train", trains=True), *dev)
         if (replay := self.replay) is None:
@@ -164,16 +177,14 @@ class Rl(TrainingStage):
                 epochs=self.epochs,
                 entropy=self.entropy,
             )
+            gatherer = self._gatherer(context, task, reader, policy, sampling)
+            planner = Planner(policy, algorithm, learning, critic=critic, reference=reference)
             source = OnPolicy(
-                task.problems("train"), reader, engine,
-                Planner(policy, algorithm, learning, critic=critic, reference=reference),
+                gatherer, engine, planner,
                 Rollouts(
-                    stage=self.id, prompts_per_step=self.prompts_per_step, group_size=self.group_size,
-                    sampling=sampling, seed=derive(context.seed, self.id), critic_warmup=self.critic.warmup,
-                    error_ceiling=self.error_ceiling, few_live=self.few_live, on_few_live=self.on_few_live,
-                    reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps), held_out=context.held_out,
+                    stage=self.id, few_live=self.few_live, on_few_live=self.on_few_live, critic_warmup=self.critic.warmup,
                 ),
-                tell=partial(self._tell, context), replay=self._replay(context, policy),
+                replay=self._replay(context, policy),
             )  # fmt: skip
             loss = PolicyGradient(
                 algorithm, self.temperature, critic, mismatch=self.mismatch, with_entropy=self.entropy.bonus > 0
@@ -186,6 +197,9 @@ class Rl(TrainingStage):
             )
             context.log.event("few_live", message, steps=source.small_steps)
             context.echo(f"[{self.id}] {message}")
+        if spent := gatherer.last_words():
+            context.log.event(BUDGET, spent)
+            context.echo(f"[{self.id}] {spent}")
         if source.live_steps == 0:
             context.log.event("no_signal", "no group had two different rewards in any step", level="error")
         return outcome
@@ -212,9 +226,20 @@ class Rl(TrainingStage):
         permuted = reader.regrade(groups, dealt_out(problems, rng(context.seed, self.id, "permuted golds")))
         context.show(self.gates, Samples(stage=self.id, groups=groups, permuted=permuted))
 
-    def _tell(self, context: Context, failure: str) -> None:
-        message = f"{failure}\nThis is the first; the others are counted in the metrics."
-        context.log.event("grading_failed", message, level="warning")
+    def _gatherer(self, context: Context, task: Task, reader: Roller, policy: Policy, sampling: Sampling) -> Gatherer:
+        asking = Asking(
+            prompts_per_step=self.prompts_per_step, group_size=self.group_size, sampling=sampling,
+            seed=derive(context.seed, self.id), error_ceiling=self.error_ceiling,
+            reward=fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps),
+            held_out=context.held_out, remedies=self,
+        )  # fmt: skip
+        tell = partial(self._tell, context)
+        problems, length = task.problems("train"), policy.context_length
+        return Gatherer(problems, reader, asking, tell=tell, gold=task.gold, context=length)
+
+    def _tell(self, context: Context, event: str, sentence: str) -> None:
+        message = f"{sentence}\nThis is the first; the others are counted in the metrics."
+        context.log.event(event, message, level="warning")
         context.echo(f"[{self.id}] {message}")
 
 

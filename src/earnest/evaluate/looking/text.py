@@ -32,6 +32,7 @@ def block(unit: Unit, paint: Paint) -> list[str]:
         "" if record.advantage is None else f"advantage {_signed(record.advantage)}",
         f"{record.tokens:,} tokens ({record.thought_tokens:,} in the thought)",
         "" if record.logprob_mean is None else f"logprob {_number(record.logprob_mean)}",
+        f"{record.given} tokens given" if record.given else "",
         f"finish {record.finish.value}",
         "" if record.well_formed else "not well formed",
     ]

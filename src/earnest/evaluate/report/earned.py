@@ -97,7 +97,7 @@ class StageRollouts:
     verdict_alone: bool  # in every rollout the reward is 1 for right, 0 for wrong, none for not graded
     wrong: tuple[Seen, ...]  # those with the highest rewards, if any wrong one was paid; one of each text
     reasons: tuple[Reason, ...]
-    marks: Mapping[int, Mapping[str, tuple[bool, ...]]]  # step -> problem -> right or wrong
+    marks: Mapping[int, Mapping[str, tuple[bool, ...]]]  # step -> problem -> right or wrong, tries with a hint left out
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -132,7 +132,7 @@ class _Pass:
         self.earned[outcome].add(reward)
         due = None if correct is None else float(correct)
         self.verdict_alone &= reward == due and set(row.get("reward_parts") or ()) <= {"correct"}
-        if correct is not None:
+        if correct is not None and not row.get("given"):  # what was begun for the model is no try of its own
             self.marks.setdefault(row["step"], {}).setdefault(row["problem"]["id"], []).append(correct)
         if outcome == "wrong" and reward is not None and reward > 0:
             self._paid(row)
