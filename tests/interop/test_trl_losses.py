@@ -61,6 +61,7 @@ CASES: dict[str, Case] = {
     "dr_grpo, beta": Case(
         theirs={"loss_type": "dr_grpo", "scale_rewards": "none", "beta": 0.1}, ours={"name": "dr_grpo", "kl": NEAR_K3}),
     "dapo": Case(theirs={"loss_type": "dapo", **HIGH}, ours=of("dapo")),
+    "dapo, clip": Case(theirs={"loss_type": "dapo"}, ours=of("dapo", clip_high=0.2)),
     "dapo, first update": Case(theirs={"loss_type": "dapo"}, ours=of("dapo"), updates=1),
     "dapo, beta": Case(theirs={"loss_type": "dapo", "beta": 0.1, **HIGH}, ours=of("dapo", kl=NEAR_K3)),
     "bnpo in one micro-batch": Case(theirs={"loss_type": "bnpo"}, ours=grpo(aggregation="token")),
