@@ -29,7 +29,7 @@ from earnest.train.optim import Optim, build_optimizer
 from earnest.train.reference import Reference
 from earnest.train.step import accumulate, update
 from earnest.train.updates import Entropy, Learning, Planner
-from earnest.types import Group, Sample
+from earnest.types import Finish, Group, Sample
 from judged_groups import LENGTHS, judged_groups
 
 
@@ -249,6 +249,22 @@ def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Poli
         ]
     )
     torch.testing.assert_close(with_bonus - without, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_cut_completions_can_be_left_out_of_loss_and_denominator(policy: Policy) -> None:
+    groups = judged_groups(policy)
+    first, *others = groups[0].rollouts
+    cut = replace(first, completion=replace(first.completion, finish=Finish.LENGTH))
+    groups[0] = Group(groups[0].problem, (cut, *others))
+    kept, masked = (
+        Planner(policy, DAPO(), learning(mask_truncated=on)).plan(groups, 0) for on in (False, True)
+    )  # fmt: skip
+    assert torch.equal(kept.credit.advantage_T, masked.credit.advantage_T)
+    ((samples,), (fewer,)) = kept.updates, masked.updates
+    assert {key(s) for s in samples} - {key(s) for s in fewer} == {(*cut.prompt_ids, *(cut.completion.token_ids or ()))}
+    tokens = sum(LENGTHS)
+    assert all(s.weight == pytest.approx(1 / tokens) for s in samples)
+    assert all(s.weight == pytest.approx(1 / (tokens - LENGTHS[0])) for s in fewer)
 
 
 def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:

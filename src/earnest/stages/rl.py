@@ -106,6 +106,9 @@ class Rl(Remedies, TrainingStage):
     """Optimizer updates that a step's prompts are shared out among. Clipping matters with more than one update."""
     epochs: int = Field(1, gt=0)
     """How often a step's rollouts are learned from."""
+    mask_truncated: bool = False
+    """Completions that were cut are learned nothing from, though their reward still counts in their group. Else they are wrong
+    answers like others."""
     entropy: Entropy = Field(default_factory=Entropy)
     """Bonus, floor, and a mask of certain tokens."""
     mismatch: Mismatch = Field(default_factory=Mismatch)
@@ -136,6 +139,8 @@ class Rl(Remedies, TrainingStage):
             )
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
+        if self.mask_truncated and any(term.use.name == "overlong" for term in self.reward):
+            raise ValueError("mask_truncated leaves out what `overlong` punishes; choose one of them")
         self.check_sizes(self.prompts_per_step, self.group_size)
         fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
@@ -176,6 +181,7 @@ class Rl(Remedies, TrainingStage):
                 minibatches=self.minibatches,
                 epochs=self.epochs,
                 entropy=self.entropy,
+                mask_truncated=self.mask_truncated,
             )
             gatherer = self._gatherer(context, task, reader, policy, sampling)
             planner = Planner(policy, algorithm, learning, critic=critic, reference=reference)

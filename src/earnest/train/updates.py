@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -57,6 +58,7 @@ class Learning:
     minibatches: int = 1
     epochs: int = 1
     entropy: Entropy = field(default_factory=Entropy)
+    mask_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Planner:
         old_logp_T = self._old_logp(step, samples, replayed)
         updates = [
             tuple(from_step(step, credit, self._shares(step, credit, chosen_N), old_logp_T))
-            for chosen_N in self._minibatches(step.group_N, number)
+            for chosen_N in map(partial(self._kept, step), self._minibatches(step.group_N, number))
             if credit.live_N[chosen_N].any()
         ]
         return Plan(tuple(u for u in updates if u), step, credit, {**metrics, **credit.metrics})
@@ -150,6 +152,10 @@ class Planner:
             for part in torch.tensor(order).tensor_split(self.learning.minibatches):
                 updates.append(torch.isin(group_N, part).nonzero().squeeze(1))
         return [chosen_N for chosen_N in updates if len(chosen_N)]
+
+    def _kept(self, step: Step, chosen_N: Tensor) -> Tensor:
+        """Those of an update's rollouts that count in its means; the others' tokens leave the denominators too."""
+        return chosen_N[step.finished_N[chosen_N]] if self.learning.mask_truncated else chosen_N
 
     def _shares(self, step: Step, credit: Credit, chosen_N: Tensor) -> Shares:
         """Weights of an update's rollouts among themselves; all others weigh 0."""
