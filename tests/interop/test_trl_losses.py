@@ -223,7 +223,7 @@ def test_trls_dr_grpo_divides_by_the_spread_unless_it_is_told_not_to(tmp_path: P
 
 
 def test_trl_tells_what_is_cut_by_its_last_token_and_we_by_how_it_ended(tmp_path: Path) -> None:
-    """No completion here ends with <eos>, so that TRL's `mask_truncated_completions` masks them all; none was cut, so ours none."""
+    """No completion here ends with <eos>, so that TRL's `mask_truncated_completions` masks them all; none was cut."""
     case = CASES["grpo"]
     masked = replace(case, theirs={**case.theirs, "mask_truncated_completions": True})
     found = their_pull(trainer_of("GRPO", tmp_path, masked), masked)
