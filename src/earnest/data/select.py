@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +26,15 @@ def subset(items: Sequence[Item], count: int) -> list[Item]:
 def among(problems: Sequence[Problem], questions: frozenset[str]) -> int:
     """How many of the problems ask one of these questions (as `normalised` writes them)."""
     return sum(normalised(problem.question) in questions for problem in problems)
+
+
+def dealt(count: int, hands: int, *names: str | int) -> list[list[int]]:
+    """0 .. count-1, shuffled by a seed made of the names and shared out evenly; of more hands than there are cards some stay
+    empty."""
+    order = list(range(count))
+    rng(*names).shuffle(order)
+    ends = [0, *(count // hands * (i + 1) + min(i + 1, count % hands) for i in range(hands))]
+    return [order[a:b] for a, b in pairwise(ends)]
 
 
 class Order:

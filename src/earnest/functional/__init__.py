@@ -3,6 +3,7 @@
 credit      rewards -> advantages and returns
 surrogate   log-probs and advantages -> policy and value losses
 divergence  estimators of the KL divergence
+preference  log-probs of pairs of completions -> losses
 reduce      lengths -> the share of each sequence in a step's loss
 linear      the product of a linear layer, by torch's faster library
 logprobs    hidden states -> log-probs and entropies of tokens
