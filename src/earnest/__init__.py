@@ -5,17 +5,23 @@ The public API is what stands in `__all__`; everything else may change. Importin
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from earnest.api import evaluate, load_run, resume, run, trl_reward, verify
 
-__version__ = version("earnest")
+    __version__: str
+
 __all__ = ["__version__", "evaluate", "load_run", "resume", "run", "trl_reward", "verify"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import (
+            version,
+        )  # late: it brings much with it that a process for untrusted code has no use for
+
+        return version("earnest")
     if name in __all__:
         from earnest import api
 

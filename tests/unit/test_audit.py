@@ -358,6 +358,14 @@ def test_golds_are_written_in_the_way_that_a_function_reads(tmp_path: Path, monk
     assert "two boxes, gold last" in paid and "hedge, gold last" not in paid
 
 
+@pytest.mark.parametrize("name", ["expression", "proof", "reasoning_gym", "steps"])
+def test_a_verifier_of_golds_of_its_own_is_tried_without_a_task(name: str) -> None:
+    found = api.audit(name)
+    assert found.golds >= 1 and found.false_rejects == 0 and found.shown >= 10 and found.failed == 0
+    assert {line.tag for line in found.classes} >= {"gold", "near misses", "empty", "thoughts"}
+    assert all(line.paid == 0 for line in found.classes if line.tag == "near misses")
+
+
 def test_what_all_graders_do_not_pay_for_is_judged_as_such() -> None:
     assert is_paid(Verdict(status=Status.OK, correct=False, score=0.1))
     assert not is_paid(Verdict(status=Status.ERROR, correct=None, score=None))

@@ -17,6 +17,7 @@ import pytest
 
 from earnest.cli.main import outcome
 from earnest.evaluate.grading import CHUNK, Summary
+from earnest.sandbox import levels
 
 OWN = '''
 import os, time
@@ -330,3 +331,17 @@ def test_quantiles_of_the_times() -> None:
         found.add({"id": n, "correct": True, "status": "ok", "reason": "", "ms": float(n)})
     assert found.ms(0.5) == pytest.approx(500, rel=0.1) and found.ms(0.99) == pytest.approx(990, rel=0.1)
     assert Summary("v").ms(0.5) == 0.0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_that_programs_are_not_held_is_said_once_in_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], workers: str
+) -> None:
+    monkeypatch.setattr(levels, "_WARNED", [])
+    gold = {"kind": "functional", "entry_point": "add", "tests": [{"args": [1, 2], "expected": 3}]}
+    right = "```python\ndef add(a, b):\n    return a + b\n```"
+    write("in.jsonl", [{"id": n, "response": right, "gold": gold} for n in range(70)])
+    assert command("--workers", workers, verifier="{name: code, sandbox: unsafe}") == 0
+    told = [line for line in capfd.readouterr().err.splitlines() if "arn" in line]
+    assert told == ["warning: sandbox: unsafe - untrusted code runs with all the rights of this user"]
+    assert all(row["correct"] for row in verdicts())

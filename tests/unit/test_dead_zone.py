@@ -158,7 +158,7 @@ def test_the_budget_ends_with_one_sentence_and_is_counted() -> None:
     assert ledger.note(0, 2, 2, [live, dead, live]) is None
     said = ledger.note(1, 2, 1, [live, dead, dead, dead])
     assert said is not None and said.startswith("step 2: 1 of 2 groups carry a signal after 4 prompts; the budget")
-    assert "(2 rounds)" in said and ledger.note(2, 2, 0, [dead] * 6) is None
+    assert "(attempts: 2)" in said and ledger.note(2, 2, 0, [dead] * 6) is None
     assert ledger.last_words(2) == (
         "in 2 of 3 steps the budget of the refill was spent: 0.5 of 2 groups carried a signal there after 5 prompts, on average"
     )

@@ -34,6 +34,17 @@ def test_warnings_are_kept_counted_and_not_shown(tmp_path: Path, capfd: pytest.C
     assert "second" not in capfd.readouterr().err
 
 
+def test_a_warning_of_ours_is_told_in_one_line_and_kept_out_of_the_file(tmp_path: Path) -> None:
+    said: list[str] = []
+    with warnings.catch_warnings(), noise.apart(tmp_path, said.append):
+        warnings.simplefilter("always")
+        warnings.warn_explicit("programs are not held", RuntimeWarning, noise.__file__, 1)
+        warnings.warn_explicit("a library's", RuntimeWarning, __file__, 1)
+    log = tmp_path / "logs" / "attempt_1.log"
+    assert said == ["warning: programs are not held", f"1 warning, see {log}"]
+    assert "a library's" in log.read_text() and "held" not in log.read_text()
+
+
 def test_silence_makes_no_file_and_each_attempt_has_its_own(tmp_path: Path) -> None:
     said: list[str] = []
     with noise.apart(tmp_path, said.append):

@@ -11,12 +11,11 @@ import tempfile
 import textwrap
 import time
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -27,14 +26,6 @@ from earnest.sandbox.jobs import Limits, SandboxError, call, command, session
 
 QUICK = Limits(wall_s=2, memory_mb=256)
 SYSTEM_PYTHON = Path("/usr/bin/python3")
-
-
-@pytest.fixture(params=["bwrap", "landlock"])
-def level(request: pytest.FixtureRequest) -> Iterator[levels.Asked]:
-    fault = levels._fault(request.param) if request.param not in levels._HELD else levels._HELD[request.param]
-    if fault is not None:
-        pytest.skip(f"the sandbox level {request.param} does not hold on this machine: {fault}")
-    yield request.param
 
 
 def run(code: str, level: levels.Asked, limits: Limits = QUICK) -> Any:
@@ -395,6 +386,38 @@ def test_unsafe_is_asked_for_by_name_and_says_so_once(monkeypatch: pytest.Monkey
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert call("builtins:len", ["abc"], level="unsafe") == 3
+
+
+def test_each_job_begins_the_same(level: levels.Asked) -> None:
+    drawn = [run("import random; result = random.random()", level) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    kept = 'import sys; result = "answer" in sys.modules'  # what the fork server has rehearsed
+    assert (
+        call("earnest.sandbox._attempts:executed", [kept], preload=("earnest.sandbox.programs",), level=level) is False
+    )
+
+
+def test_a_jobs_own_forks_do_all_that_modules_ask_for() -> None:
+    code = """
+import os, random, threading
+ours, theirs = os.pipe()
+os.register_at_fork(after_in_child=lambda: os.write(theirs, b"late "))
+if os.fork() == 0:
+    os.write(theirs, str(random.random()).encode())
+    os._exit(0)
+os.wait()
+late, drawn = os.read(ours, 99).split()
+result = (late, float(drawn) != random.random())
+"""
+    assert run(code, "bwrap") == (b"late", True)
+
+
+def test_the_filter_of_each_profile_refuses_what_the_others_may() -> None:
+    may = {name: _seccomp.program(name, 7, may_signal=True) for name in get_args(_seccomp.Profile)}
+    execs = {name: verdict(code, 59) for name, code in may.items()}
+    forks = {name: verdict(code, 57) for name, code in may.items()}
+    assert execs == {"processes": "allow", "program": "allow", "threads": "errno 1"}
+    assert forks == {"processes": "allow", "program": "errno 1", "threads": "errno 1"}
 
 
 def test_the_filter_is_an_allow_list() -> None:

@@ -9,29 +9,18 @@ import threading
 import time
 import tracemalloc
 import warnings
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from earnest.errors import MissingDependency
 from earnest.sandbox import _server, jobs, levels
 from earnest.sandbox._server import Server
 from earnest.sandbox.codec import MAX_BYTES, MAX_VALUES, CodecError, decode, encode, framed
 from earnest.sandbox.jobs import Limits, Lost, SandboxError, again, call, command, output, session
-from earnest.sandbox.limits import Plan
+from earnest.sandbox.terms import Plan
 
 EXECUTED = "earnest.sandbox._attempts:executed"
 LONG = Limits(wall_s=20)
-
-
-@pytest.fixture(params=["bwrap", "landlock"])
-def level(request: pytest.FixtureRequest) -> Iterator[levels.Asked]:
-    try:
-        levels.settled(request.param)
-    except MissingDependency as error:
-        pytest.skip(f"the sandbox level {request.param} does not hold on this machine: {error.why}")
-    yield request.param
 
 
 def started_here(level: levels.Level, monkeypatch: pytest.MonkeyPatch) -> list[int]:

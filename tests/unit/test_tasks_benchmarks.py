@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,17 @@ from grading import grade
 DATA = os.environ.get("EARNEST_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="EARNEST_DATA is not set")
 SETS = [name for kind in (bbh.Lettered, bbh.Counted, bbh.Worded) for name in get_args(kind)]
+
+AQUA = {"question": "Which?", "options": ["A)red", "B)blue"], "correct": "B"}
+IFEVAL = {"key": 1, "prompt": "x", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+MATH = {"problem": "?", "solution": "!", "answer": "1", "subject": "Algebra", "level": 2, "unique_id": "test/a/1.json"}
+HUMANEVAL = {
+    "task_id": "HumanEval/0", "prompt": "def f(x):\n    ...\n", "entry_point": "f", "canonical_solution": "    return x\n",
+    "test": "def check(candidate):\n    assert candidate(1) == 1\n",
+}  # fmt: skip
+MBPP = {"task_id": 11, "text": "?", "code": "def f(x):\n    return x\n", "test_list": ["assert f(1) == 1"]}
+DROPPED = object()
+"""In place of a value: the key is left out."""
 
 
 def build(name: str, **settings: Any) -> Task:
@@ -57,7 +69,7 @@ def test_every_gold_is_paid_and_nothing_else(
         shown = trials(grader, task, problems, 10, shipped())
         found = tally(shown, judge(grader, [trial.item for trial in shown]))
         assert found.golds == (0 if name == "ifeval" else len(problems))
-        assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
+        assert (found.golds_unpaid, found.paid, found.ungraded) == ([], [], 0)
 
 
 @needs_data
@@ -73,7 +85,7 @@ def test_every_set_of_bbh_is_read_and_graded(subset: str) -> None:
     shown = trials(grader, task, problems[::5], 5, shipped())
     found = tally(shown, judge(grader, [trial.item for trial in shown]))
     assert found.golds == len(problems[::5])
-    assert (found.golds_unpaid, found.paid, found.failed) == ([], [], 0)
+    assert (found.golds_unpaid, found.paid, found.ungraded) == ([], [], 0)
 
 
 @needs_data
@@ -136,6 +148,43 @@ def test_a_row_that_is_none_is_a_data_error_with_its_place(tmp_path: Path) -> No
     (tmp_path / "snarks.json").write_text('{"examples": [{"input": 1}]}', encoding="utf-8")
     with pytest.raises(DataError):
         build("bbh", subset="snarks", path=str(tmp_path)).problems("test")
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "changes", "said"),
+    [
+        ("aqua", AQUA, {"correct": "F"}, "one of A, B, it is 'F'"),
+        ("aqua", AQUA, {"options": ["red", "blue"]}, "begin A), B), C), …, they are ['red', 'blue']"),
+        ("aqua", AQUA, {"question": 3}, "'question' must be text, it is 3"),
+        ("ifeval", IFEVAL, {"kwargs": None}, "'kwargs' must be a list, it is None"),
+        ("ifeval", IFEVAL, {"instruction_id_list": ["no:such"]}, "cannot be checked"),
+        ("math500", MATH, {"answer": " "}, "'answer' is empty"),
+        ("math500", MATH, {"level": "2"}, "'level' must be a whole number, it is '2'"),
+        ("humaneval", HUMANEVAL, {"entry_point": "g"}, "begins a function of the name in 'entry_point', 'g'"),
+        ("humaneval", HUMANEVAL, {"test": DROPPED}, "it needs 'test'"),
+        ("mbpp", MBPP, {"test_list": []}, "'test_list' is empty"),
+        ("mbpp", MBPP, {"test_list": ["assert g(1)"]}, "must call a function of 'code', it is 'assert g(1)'"),
+        ("mbpp", MBPP, {"code": "def f("}, "must be Python"),
+    ],
+)
+def test_the_error_of_a_bad_row_says_what_was_expected_what_is_there_and_what_rows_look_like(
+    tmp_path: Path, task: str, row: dict[str, object], changes: dict[str, object], said: str
+) -> None:
+    bad = {key: value for key, value in {**row, **changes}.items() if value is not DROPPED}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(bad), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        build(task, path=str(tmp_path / "rows.jsonl")).problems("test")
+    error = caught.value
+    assert error.where.endswith("rows.jsonl:1") and said in error.why and f"keys found: {', '.join(bad)}" in error.why
+    assert error.remedy.startswith("rows look like {") and set(row) <= set(re.findall(r'"(\w+)":', error.remedy))
+
+
+def test_the_place_of_the_right_choice_is_one_of_them(tmp_path: Path) -> None:
+    row = {"query": "?", "choices": ["a", "b"], "gold": 2}
+    (tmp_path / "arc_easy.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        build("arc", subset="easy", path=str(tmp_path)).problems("test")
+    assert "must be a place among 2 choices, from 0, it is 2" in caught.value.why and '"gold": 1' in caught.value.remedy
 
 
 def test_a_benchmark_is_for_testing_and_can_be_cut_short(tmp_path: Path) -> None:

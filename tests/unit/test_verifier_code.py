@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-import textwrap
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,9 +21,11 @@ from earnest.types import Json, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.code import Code, trial
 from earnest.verifiers.code.compare import same, same_lines
-from earnest.verifiers.code.fence import blocks, program
+from earnest.verifiers.code.fence import program
 from earnest.verifiers.code.gold import Gold, read
+from earnest.verifiers.fences import blocks
 from earnest.verifiers.refused import Refused
+from graded_programs import RIGHT, graded
 from grading import grade, make_item
 
 NAN = float("nan")
@@ -47,22 +47,7 @@ ASSERTS: dict[str, Json] = {
 SUMS: dict[str, Json] = {
     "kind": "stdio", "time_limit_s": 1, "tests": [{"stdin": "2 2\n", "stdout": "4\n"}, {"stdin": "1 8", "stdout": "9"}],
 }  # fmt: skip
-RIGHT = "def add(a, b):\n    return a + b\n"
 WRONG = "def add(a, b):\n    return 5\n"
-
-
-@pytest.fixture(params=["bwrap", "landlock"])
-def code(request: pytest.FixtureRequest) -> Iterator[Code]:
-    try:
-        levels.settled(request.param)
-    except MissingDependency as error:
-        pytest.skip(f"the sandbox level {request.param} does not hold on this machine: {error.why}")
-    yield Code(sandbox=request.param)
-
-
-def graded(verifier: Code, source: str, gold: dict[str, Json], **changes: Json) -> Verdict:
-    answer = f"```python\n{textwrap.dedent(source).strip(chr(10))}\n```"
-    return grade(verifier, answer, golds.write({**gold, **changes}))
 
 
 def test_programs_are_right_or_wrong_in_each_of_three_ways(code: Code) -> None:
@@ -249,9 +234,9 @@ ATTACKS = {
     "nothing after ready": forged(READY) + "os._exit(0)",
     "frame of frames": "import os\n" + f"os.write(3, {framed(struct.pack('>cI', b'L', 1) * 5000)!r})\nos._exit(0)",
     "line patched": WRONG
-    + "from earnest.sandbox import _run\n_run.Line.tell = lambda s, v: s._socket.sendall(b'\\0' * 99)",
+    + "from earnest.sandbox import _inside\nimport os\n_run.Line.tell = lambda s, v: os.write(3, b'\\0' * 99)",
     "codec patched": WRONG
-    + "from earnest.sandbox import codec, _run\n_run.encode = lambda v: codec.encode(('told', ('passed',)))",
+    + "from earnest.sandbox import codec, _inside\n_run.encode = lambda v: codec.encode(('told', ('passed',)))",
     "struct patched": WRONG + "import struct, json\nstruct.pack = json.dumps = lambda *a, **k: b''",
     "frames searched": "import sys\ndef add(a, b):\n f = sys._getframe()\n while f:\n  for v in [*f.f_locals.values()]:\n"
     "   if type(v) is dict and 'expected' in v: return v['expected']\n  f = f.f_back",

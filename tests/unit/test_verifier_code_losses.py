@@ -7,38 +7,23 @@ import signal
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from earnest.errors import MissingDependency
-from earnest.sandbox import jobs, levels
+from earnest.sandbox import jobs
 from earnest.sandbox._server import Server
-from earnest.sandbox.limits import Plan
-from earnest.types import Json, Status, Verdict
+from earnest.sandbox.terms import Plan
+from earnest.types import Json, Status
 from earnest.verifiers import golds
 from earnest.verifiers.code import Code
 from earnest.verifiers.code.compare import same_lines
 from earnest.verifiers.code.gold import read
 from earnest.verifiers.refused import Refused
+from graded_programs import RIGHT, graded
 from grading import grade
 
 ASSERTS: dict[str, Json] = {"kind": "assert", "entry_point": "add", "time_limit_s": 2, "tests": []}
-RIGHT = "def add(a, b):\n    return a + b\n"
-
-
-@pytest.fixture(params=["bwrap", "landlock"])
-def code(request: pytest.FixtureRequest) -> Iterator[Code]:
-    try:
-        levels.settled(request.param)
-    except MissingDependency as error:
-        pytest.skip(f"the sandbox level {request.param} does not hold on this machine: {error.why}")
-    yield Code(sandbox=request.param)
-
-
-def graded(verifier: Code, source: str, gold: dict[str, Json], **changes: Json) -> Verdict:
-    return grade(verifier, f"```python\n{source}\n```", golds.write({**gold, **changes}))
 
 
 ALARMED = """

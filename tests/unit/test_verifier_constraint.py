@@ -19,7 +19,7 @@ from earnest.types import Status
 from earnest.verifiers import golds
 from earnest.verifiers.constraint import Constraint, ifeval
 from earnest.verifiers.constraint.data import is_found
-from earnest.verifiers.constraint.reading import TYPES
+from earnest.verifiers.constraint.gold import TYPES
 from earnest.verifiers.constraint.response import sentences, words
 from grading import grade
 

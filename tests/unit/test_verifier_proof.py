@@ -26,7 +26,7 @@ from earnest.errors import DataError
 from earnest.tasks.derivations import Formula
 from earnest.tasks.derivations import read as formula
 from earnest.types import Status
-from earnest.verifiers.proof import Proof, check, expand
+from earnest.verifiers.proof import BESIDE_THE_DATA, Proof, check, expand
 from earnest.verifiers.proof.database import Assertion, Database, Hypothesis, parse, read
 from earnest.verifiers.proof.metamath import MAX_CHARS, SHIPPED
 from grading import grade, make_item
@@ -185,6 +185,20 @@ def test_without_a_folder_the_shipped_database_is_there(small: Proof) -> None:
     for verifier in (nowhere, small):
         assert grade(verifier, "vp refl", gold("weaken", "|- ( p -> p )", SHIPPED.name)).status is Status.ERROR
         assert grade(verifier, "vp refl", gold(None, "|- ( p -> p )", SHIPPED.name)).correct
+
+
+def test_the_default_folder_is_the_one_beside_the_data_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARNEST_DATA", str(tmp_path / "data"))
+    assert Proof().databases is None
+    beside = tmp_path / "verify" / "metamath"
+    (tmp_path / "data").mkdir()
+    beside.mkdir(parents=True)
+    assert Proof().databases == str(beside)
+    monkeypatch.delenv("EARNEST_DATA")
+    assert Proof().databases is None
+    assert Proof.model_fields["databases"].get_default(call_default_factory=True) == BESIDE_THE_DATA
 
 
 def test_a_new_theorem_may_use_everything_and_has_no_hypothesis(small: Proof) -> None:

@@ -18,6 +18,7 @@ from earnest import __version__
 from earnest.cli import audit, compare, data, doctor, evaluate, init, listing, report, rollouts, run, say, track, verify
 from earnest.errors import ConfigError, EarnestError, Interrupted, MissingDependency
 from earnest.evaluate.text import visible
+from earnest.evaluate.warned import told_plainly
 
 app = App(
     name="earnest",
@@ -50,7 +51,8 @@ def outcome(arguments: list[str]) -> int:
     """Run one command line; returns its exit code."""
     as_json = "--json" in arguments
     try:
-        return app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0
+        with told_plainly(say.warning):
+            return app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
         return say.failure(_usage(error, arguments), as_json)
     except EarnestError as error:

@@ -1,7 +1,7 @@
 """What libraries say while a run goes: into a file of the run, so that it does not tear up what the run itself says.
 
 Python warnings and log records of level WARNING and above go to logs/attempt_N.log, and one line at the end says how many. Errors
-are shown at once as well. Progress bars of the Hugging Face libraries are off.
+are shown at once as well; warnings of this package are shown instead. Progress bars of the Hugging Face libraries are off.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from earnest.evaluate.warned import told_plainly
 
 
 @contextmanager
@@ -37,7 +39,8 @@ def apart(run: Path, echo: Callable[[str], None]) -> Iterator[None]:
     root.addHandler(shown)
     logging.captureWarnings(True)
     try:
-        yield
+        with told_plainly(echo):
+            yield
     finally:
         logging.captureWarnings(False)
         for handler in (kept, shown):

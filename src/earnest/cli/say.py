@@ -115,6 +115,11 @@ def failure(error: EarnestError, as_json: bool) -> int:
     return error.exit_code
 
 
+def warning(text: str) -> None:
+    """What the user should know and need not mend, on stderr."""
+    sys.stderr.write(visible(text) + "\n")
+
+
 def command_line() -> str:
     """The command as typed, ready to be pasted into a shell."""
     return shlex.join(["earnest", *sys.argv[1:]])

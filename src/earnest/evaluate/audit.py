@@ -105,7 +105,7 @@ class Audit:
     formats_rejected: int  # other ways of writing a right answer: a strict verifier may refuse some
     shown: int
     false_passes: int
-    failed: int
+    failed: int  # of all answers, right ones among them: no verdict
     ms_p99: float
     statuses: Mapping[str, int]
     stable: bool  # graded one by one and all at once, the same verdicts

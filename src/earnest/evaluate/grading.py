@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import signal
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -21,12 +22,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.synchronize import Lock
 from pathlib import Path
 from typing import Any
 
 from earnest.component import BuildContext, Spec, build
 from earnest.data.rollouts import judge
 from earnest.errors import DataError, EarnestError
+from earnest.evaluate.text import visible
+from earnest.evaluate.warned import tell_plainly
 from earnest.prompts.parse import Thought, as_prompt, split_completion
 from earnest.types import Item, Json, Problem, Status, Verdict
 from earnest.verifiers import golds
@@ -138,7 +142,8 @@ def graded(rows: Iterable[Asked], verifier: Spec, workers: int = 1) -> Generator
             yield _graded(built, row)
         return
     # A fresh interpreter for each: a fork would share the locks of threads that it does not have.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (verifier, where)) as pool:
+    fresh = get_context("spawn")
+    with ProcessPoolExecutor(workers, fresh, _prepare, (verifier, where, fresh.Lock())) as pool:
         under_way: deque[Future[list[Graded]]] = deque()
         try:
             for chunk in _chunks(rows):
@@ -183,9 +188,16 @@ def _result(future: Future[list[Graded]]) -> list[Graded]:
         ) from None  # fmt: skip
 
 
-def _prepare(verifier: Spec, where: Path) -> None:
-    """Builds the verifier in a process of the pool, and leaves Ctrl-C to the one that commands it."""
+def _prepare(verifier: Spec, where: Path, unsaid: Lock) -> None:
+    """Builds the verifier in a process of the pool, and leaves Ctrl-C to the one that commands it. unsaid: who takes it tells
+    what all of them would warn of."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def tell(line: str) -> None:
+        if unsaid.acquire(block=False):
+            sys.stderr.write(visible(line) + "\n")
+
+    tell_plainly(tell)
     _BUILT.append(build("verifier", verifier, BuildContext(where)))
 
 

@@ -46,7 +46,7 @@ class Tally:
     near_misses: int = 0
     attacks: int = 0
     paid: list[tuple[Trial, Verdict]] = field(default_factory=list)  # near misses and attacks
-    failed: int = 0  # of these, those on which the grader itself failed
+    ungraded: int = 0  # near misses and attacks on which the grader itself failed
 
     @property
     def shown(self) -> int:
@@ -140,7 +140,7 @@ def tally(shown: Sequence[Trial], verdicts: Sequence[Verdict]) -> Tally:
         else:
             found.near_misses += trial.kind == "near miss"
             found.attacks += trial.kind == "attack"
-            found.failed += verdict.correct is None
+            found.ungraded += verdict.correct is None
             found.paid += [(trial, verdict)] if is_paid(verdict) else []
     return found
 

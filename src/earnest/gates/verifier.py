@@ -44,10 +44,10 @@ class Verifier(Gate):
         golds = sum(t.golds for _, t in tallies)
         unpaid = [found for _, t in tallies for found in t.golds_unpaid]
         paid = [(form, *found) for form, t in tallies for found in t.paid]
-        shown, failed = sum(t.shown for _, t in tallies), sum(t.failed for _, t in tallies)
+        shown, ungraded = sum(t.shown for _, t in tallies), sum(t.ungraded for _, t in tallies)
         numbers: dict[str, Json] = {
             "golds": golds, "golds_not_paid": len(unpaid), "near_misses": sum(t.near_misses for _, t in tallies),
-            "attacks": sum(t.attacks for _, t in tallies), "false_passes": len(paid), "grader_failures": failed,
+            "attacks": sum(t.attacks for _, t in tallies), "false_passes": len(paid), "grader_failures": ungraded,
             "formats": sum(t.formats for _, t in tallies), "formats_not_paid": sum(len(t.formats_unpaid) for _, t in tallies),
             "verifiers": sorted({f"{form.verifier.label} {form.verifier.version}" for form in evidence.forms}),
         }  # fmt: skip

@@ -8,7 +8,7 @@ import resource
 import socket
 from collections.abc import Callable
 
-from earnest.sandbox._run import Line
+from earnest.sandbox._inside import Line
 
 
 def attempts(canary: str, parent: int) -> dict[str, bool]:

@@ -1,35 +1,48 @@
 """Takes from a process what untrusted code must not have. Runs in the fork server and, after the fork, in the job; never here.
 
 The order matters: what needs a privilege comes before it is given up, the filter of system calls is last. Every step that fails
-raises, and a job that is not confined does not run.
+raises, and a job that is not confined does not run. What is the same for every job is done once, in the fork server: a job is
+charged for each page of memory that it is the first to write to, which any line of Python does.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import resource
 import signal
 import struct
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from earnest.sandbox import _landlock, _seccomp
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
+_LIBC.mount.argtypes = (*3 * (ctypes.c_char_p,), ctypes.c_ulong, ctypes.c_char_p)
+_LIBC.capset.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
+_LIBC.unshare.argtypes = (ctypes.c_int,)
+_LIBC.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 _PDEATHSIG, _SET_DUMPABLE, _KEEPCAPS, _CAPBSET_DROP, _NO_NEW_PRIVS, _AMBIENT = 1, 4, 8, 24, 38, 47
 _CAP_SYS_ADMIN = 21
 _CAPABILITY_VERSION = 0x20080522
-_NEW_MOUNTS = 0x00020000
+_NEW_MOUNTS, _NEW_PID = 0x00020000, 0x20000000
 _NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 2, 4, 8, 16384, 1 << 18
 LINE = 3
 """The descriptor over which a job speaks with whoever asked."""
 MOST_DESCRIPTORS = 256
 _OURS = 3
 """Processes of the same user that are ours: bwrap, the fork server, the job itself."""
+FIRST = 1
+"""The number of a job's first process, in its own namespace."""
+_LIMITS_OF_ALL = (
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_MEMLOCK, 0),
+    (resource.RLIMIT_SIGPENDING, 256),
+    (resource.RLIMIT_MSGQUEUE, 0),
+)
 
 
 def settle(level: str, uid: int | None, parent: int, readable: list[str]) -> dict[str, Any]:
@@ -40,7 +53,7 @@ def settle(level: str, uid: int | None, parent: int, readable: list[str]) -> dic
     changed = False
     if level != "unsafe":
         for capability in range(64):
-            if _LIBC.prctl(_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0):
+            if _LIBC.prctl(_CAPBSET_DROP, capability, 0, 0, 0):
                 break
     if uid is not None and level != "unsafe":
         _prctl(_KEEPCAPS, 1)
@@ -55,7 +68,10 @@ def settle(level: str, uid: int | None, parent: int, readable: list[str]) -> dic
     if level != "unsafe":
         _prctl(_AMBIENT, 4)  # clear all
         _capabilities(kept)
-    if level != "bwrap":
+        _prctl(_NO_NEW_PRIVS, 1)
+    if level == "bwrap":
+        check(_LIBC.mount(None, b"/", None, _REC | _PRIVATE, None), "mount")
+    else:
         _prctl(_PDEATHSIG, signal.SIGKILL)  # after the change of uid, which would clear it
         if os.getppid() != parent:
             raise OSError("the process that asked is gone")
@@ -63,24 +79,27 @@ def settle(level: str, uid: int | None, parent: int, readable: list[str]) -> dic
     counted = level == "bwrap" and (changed or (uid is None and kernel >= (5, 14)))
     rules = _landlock.ruleset(readable) if level == "landlock" else None
     for profile in ("processes", "program", "threads"):
-        _seccomp.prepared(profile, level == "bwrap")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_DESCRIPTORS, MOST_DESCRIPTORS))  # so that a job closes them all
+        _seccomp.installable(profile, FIRST, level == "bwrap")
+    os.umask(0o077)
+    _limit(resource.RLIMIT_NOFILE, MOST_DESCRIPTORS)  # so that a job closes them all
+    for what, most in _LIMITS_OF_ALL:
+        _limit(what, most)
     with open("/proc/self/statm") as file:
         held = int(file.read().split()[0]) * resource.getpagesize()
     return {"uid": os.getuid(), "counted": counted, "held": held, "rules": rules}
 
 
-def confine(asked: dict[str, Any], start: dict[str, Any], fds: Iterable[int]) -> None:
-    """Everything that a job loses before it reads its question. fds: line, standard input, output and error."""
+def confine(asked: Mapping[str, Any], start: Mapping[str, Any], fds: Sequence[int]) -> None:
+    """Everything that a job loses before it reads its question. fds: what it has of line, input, output and error."""
     level, folder = start["level"], asked["folder"]
     if level == "landlock":
-        _prctl(_NO_NEW_PRIVS, 1)
         rules = start["rules"] if folder is None else _landlock.ruleset(start["readable"], [folder])
         os.chdir(folder or "/")
         _landlock.restrict(rules)
-    _descriptors(list(fds))
+    for fd, place in zip(fds, asked["places"], strict=True):
+        os.dup2(fd, place, inheritable=place != LINE)
+    os.closerange(LINE + 1, MOST_DESCRIPTORS)
     os.setsid()
-    os.umask(0o077)
     if level == "bwrap":
         _mounts(asked["disk_mb"], asked["inodes"])
         os.chdir("/tmp")
@@ -93,50 +112,50 @@ def confine(asked: dict[str, Any], start: dict[str, Any], fds: Iterable[int]) ->
     if level == "unsafe":
         return
     _capabilities(0)
-    _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_SET_DUMPABLE, 1)
     profile = asked["profile"]
     if profile == "processes" and not start["counted"]:
         profile = "threads"
-    _seccomp.install(_seccomp.program(profile, os.getpid(), may_signal=level == "bwrap"))
+    _seccomp.install(_seccomp.installable(profile, os.getpid(), level == "bwrap"))
 
 
-def _descriptors(fds: list[int]) -> None:
-    """Line, input, output, error become LINE, 0, 1, 2; no other stays open."""
-    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, LINE + 1) for fd in fds]
-    for fd, place in zip(high, (LINE, 0, 1, 2), strict=True):
-        os.dup2(fd, place, inheritable=place != LINE)
-    os.closerange(LINE + 1, MOST_DESCRIPTORS)
+def forked(own: int) -> int:
+    """fork(), into a PID namespace of the child's own where `own` (this process's namespace) is a descriptor, and not -1."""
+    if own < 0:
+        return os.fork()
+    check(_LIBC.unshare(_NEW_PID), "unshare")
+    pid = -1
+    try:
+        pid = os.fork()
+        return pid
+    finally:
+        if pid:
+            check(_LIBC.setns(own, _NEW_PID), "setns")
 
 
 def _mounts(disk_mb: int, inodes: int) -> None:
     """A view of the file system of its own: its processes alone in /proc, and /tmp with a quota, gone with the job."""
     check(_LIBC.unshare(_NEW_MOUNTS), "unshare")
-    check(_LIBC.mount(None, b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None), "mount")
-    flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
-    check(_LIBC.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
+    check(_LIBC.mount(b"proc", b"/proc", b"proc", _NOSUID | _NODEV | _NOEXEC, None), "mount /proc")
     quota = b"size=%dm,nr_inodes=%d,mode=0700" % (disk_mb, inodes)
-    check(_LIBC.mount(b"tmpfs", b"/tmp", b"tmpfs", ctypes.c_ulong(_NOSUID | _NODEV), quota), "mount /tmp")
+    check(_LIBC.mount(b"tmpfs", b"/tmp", b"tmpfs", _NOSUID | _NODEV, quota), "mount /tmp")
 
 
-def _limits(asked: dict[str, Any], held: int, counted: bool) -> None:
+def _limits(asked: Mapping[str, Any], held: int, counted: bool) -> None:
     """held: bytes of address space that the fork server has, which every job begins with."""
-    wanted = [
-        (resource.RLIMIT_AS, held + (asked["memory_mb"] << 20)),
-        (resource.RLIMIT_CPU, asked["cpu_s"]),
-        (resource.RLIMIT_FSIZE, asked["file_mb"] << 20),
-        (resource.RLIMIT_NOFILE, asked["open_files"]),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_SIGPENDING, 256),
-        (resource.RLIMIT_MSGQUEUE, 0),
-    ]
+    _limit(resource.RLIMIT_AS, held + (asked["memory_mb"] << 20))
+    _limit(resource.RLIMIT_CPU, asked["cpu_s"])
+    _limit(resource.RLIMIT_FSIZE, asked["file_mb"] << 20)
+    _limit(resource.RLIMIT_NOFILE, asked["open_files"])
     if counted:
-        wanted.append((resource.RLIMIT_NPROC, asked["processes"] + _OURS))
-    for what, value in wanted:
-        _, hard = resource.getrlimit(what)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (value, value))
+        _limit(resource.RLIMIT_NPROC, asked["processes"] + _OURS)
+
+
+def _limit(what: int, value: int) -> None:
+    """For good. Where the limit is lower already, it stays."""
+    _, hard = resource.getrlimit(what)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(what, (value, value))
 
 
 def _capabilities(mask: int) -> None:
@@ -147,7 +166,7 @@ def _capabilities(mask: int) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    check(_LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)), "prctl")
+    check(_LIBC.prctl(option, value, 0, 0, 0), "prctl")
 
 
 def check(result: int, what: str) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -24,6 +24,8 @@ _ARCH_X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
+_FARTHEST = 255
+"""Instructions that a comparison can jump over; `_JUMP` has no such limit."""
 _NR, _ARCH, _ARG0 = 0, 4, 16
 """Offsets in the kernel's struct seccomp_data; the low half of an argument comes first."""
 
@@ -102,11 +104,11 @@ _FCNTLS_OWNER = (8, 10, 15)
 
 def program(profile: Profile, pid: int, may_signal: bool) -> bytes:
     """The filter, 8 bytes an instruction, for the process `pid`. may_signal: others than itself (it sees only its own)."""
-    return prepared(profile, may_signal).replace(_SOME_PID, struct.pack("<I", pid))
+    return _prepared(profile, may_signal).replace(_SOME_PID, struct.pack("<I", pid))
 
 
-@lru_cache
-def prepared(profile: Profile, may_signal: bool) -> bytes:
+@lru_cache(maxsize=8)
+def _prepared(profile: Profile, may_signal: bool) -> bytes:
     """The same for a process that is not there yet."""
     (pid,) = struct.unpack("<I", _SOME_PID)
     plain = set(_PLAIN)
@@ -114,101 +116,91 @@ def prepared(profile: Profile, may_signal: bool) -> bytes:
     plain |= {*_FORKS, *_BY_PATH, *_GROUPS} if profile == "processes" else set()
     plain |= {_KILL_, _TGKILL, _TKILL} if may_signal else set()
     refused = {*_REFUSED, *_FORKS, *_EXECS, *_BY_PATH, *_GROUPS, _TKILL} - plain
-    code = _Code()
-    code.add(_LOAD, 0, 0, _ARCH)
-    code.add(_EQUAL, 1, 0, _ARCH_X86_64)
-    code.add(_RETURN, 0, 0, _KILL)
-    code.add(_LOAD, 0, 0, _NR)
-    code.add(_AT_LEAST, 0, 1, _X32_BIT)
-    code.add(_RETURN, 0, 0, _KILL)
-    code.calls(plain, _ALLOW)
-    code.flags(_CLONE, _NEW_NAMESPACES, None if profile == "processes" else _CLONE_THREAD)
-    code.one_of(_SOCKETPAIR, 0, (_AF_UNIX,), errno.EPERM)
-    code.one_of(_IOCTL, 1, _IOCTLS, errno.ENOTTY)
-    code.one_of(_PRCTL, 0, _PRCTLS, errno.EINVAL)
-    code.one_of(_PRLIMIT, 0, (0, pid), errno.EPERM)
-    code.one_of(_SET_AFFINITY, 0, (0, pid), errno.EPERM)
-    code.none_of(_FCNTL, 1, _FCNTLS_OWNER, errno.EPERM)
-    if not may_signal:
-        code.one_of(_KILL_, 0, (pid,), errno.EPERM)
-        code.one_of(_TGKILL, 0, (pid,), errno.EPERM)
-    code.calls(refused, _ERRNO | errno.EPERM)
-    code.add(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
-    return bytes(code.data)
+    of_itself = _compared(0, (pid,), _ALLOW, _ERRNO | errno.EPERM)
+    blocks = dict.fromkeys(refused, _step(_RETURN, _ERRNO | errno.EPERM)) | dict.fromkeys(plain, _step(_RETURN, _ALLOW))
+    blocks |= {} if may_signal else {_KILL_: of_itself, _TGKILL: of_itself}
+    blocks |= {
+        _CLONE: _flags(_NEW_NAMESPACES, None if profile == "processes" else _CLONE_THREAD),
+        _SOCKETPAIR: _compared(0, (_AF_UNIX,), _ALLOW, _ERRNO | errno.EPERM),
+        _IOCTL: _compared(1, _IOCTLS, _ALLOW, _ERRNO | errno.ENOTTY),
+        _PRCTL: _compared(0, _PRCTLS, _ALLOW, _ERRNO | errno.EINVAL),
+        _PRLIMIT: _compared(0, (0, pid), _ALLOW, _ERRNO | errno.EPERM),
+        _SET_AFFINITY: _compared(0, (0, pid), _ALLOW, _ERRNO | errno.EPERM),
+        _FCNTL: _compared(1, _FCNTLS_OWNER, _ERRNO | errno.EPERM, _ALLOW),
+    }
+    return b"".join((
+        _step(_LOAD, _ARCH),
+        _step(_EQUAL, _ARCH_X86_64, 1, 0),
+        _step(_RETURN, _KILL),
+        _step(_LOAD, _NR),
+        _step(_AT_LEAST, _X32_BIT, 0, 1),
+        _step(_RETURN, _KILL),
+        _chosen(_ranges(blocks, _step(_RETURN, _ERRNO | errno.ENOSYS))),
+    ))  # fmt: skip
 
 
-def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Example: [1, 2, 3, 7] -> [(1, 3), (7, 7)]."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
+def _step(operation: int, operand: int, true: int = 0, false: int = 0) -> bytes:
+    """An instruction of the classic packet filter. true, false: how many to jump over where a comparison is that."""
+    return struct.pack("<HBBI", operation, true, false, operand)
+
+
+def _ranges(blocks: Mapping[int, bytes], otherwise: bytes) -> list[tuple[int, bytes]]:
+    """What is done from each number on. Example: {1: a, 2: a}, b -> [(0, b), (1, a), (3, b)]."""
+    found = [(0, blocks.get(0, otherwise))]
+    for number in range(1, max(blocks) + 2):
+        block = blocks.get(number, otherwise)
+        if block != found[-1][1]:
+            found.append((number, block))
     return found
 
 
-class _Code:
-    """Instructions of the classic packet filter: operation, jumps when true and when false, operand."""
+def _chosen(ranges: Sequence[tuple[int, bytes]]) -> bytes:
+    """Finds the range of the call's number, which is loaded, by halves, and does what is to be done.
 
-    def __init__(self) -> None:
-        self.data = bytearray()
+    The kernel runs a filter once for every call there is when it is installed, and a job installs its own.
+    """
+    if len(ranges) == 1:
+        return ranges[0][1]
+    half = len(ranges) // 2
+    below, above = _chosen(ranges[:half]), _chosen(ranges[half:])
+    length = len(below) // len(_step(0, 0))
+    if length <= _FARTHEST:
+        return _step(_AT_LEAST, ranges[half][0], length, 0) + below + above
+    return _step(_AT_LEAST, ranges[half][0], 0, 1) + _step(_JUMP, length) + below + above
 
-    def add(self, operation: int, true: int, false: int, operand: int) -> None:
-        self.data += struct.pack("<HBBI", operation, true, false, operand)
 
-    def calls(self, numbers: Iterable[int], verdict: int) -> None:
-        """The same verdict for each of these calls, whatever their arguments. The call's number is loaded.
+def _compared(argument: int, values: Sequence[int], found: int, otherwise: int) -> bytes:
+    """One verdict where a call's argument (0 is the first) is one of these, another where it is not."""
+    steps = [_step(_LOAD, _ARG0 + 8 * argument)]
+    steps += [_step(_EQUAL, value, len(values) - index, 0) for index, value in enumerate(values)]
+    return b"".join((*steps, _step(_RETURN, otherwise), _step(_RETURN, found)))
 
-        They are compared as ranges, lowest first: the kernel runs the filter once for every call there is when it is installed.
-        """
-        found = _ranges(numbers)
-        for index, (first, last) in enumerate(found):
-            left = 2 * (len(found) - index - 1)
-            self.add(_AT_LEAST, 1, 0, last + 1)  # above this range: look at the next
-            self.add(_AT_LEAST, left + 1, left + 2, first)  # in it: the verdict; below it: past the verdict
-        self.add(_JUMP, 0, 0, 1)
-        self.add(_RETURN, 0, 0, verdict)
 
-    def one_of(self, number: int, argument: int, values: Sequence[int], error: int) -> None:
-        """One call, allowed where its argument (0 is the first) is one of these."""
-        self._compared(number, argument, values, _ERRNO | error, _ALLOW)
-
-    def none_of(self, number: int, argument: int, values: Sequence[int], error: int) -> None:
-        """One call, allowed where its argument is none of these."""
-        self._compared(number, argument, values, _ALLOW, _ERRNO | error)
-
-    def _compared(self, number: int, argument: int, values: Sequence[int], otherwise: int, found: int) -> None:
-        self.add(_EQUAL, 0, len(values) + 3, number)
-        self.add(_LOAD, 0, 0, _ARG0 + 8 * argument)
-        for index, value in enumerate(values):
-            self.add(_EQUAL, len(values) - index, 0, value)
-        self.add(_RETURN, 0, 0, otherwise)
-        self.add(_RETURN, 0, 0, found)
-
-    def flags(self, number: int, without: int, with_: int | None) -> None:
-        """One call, allowed where its first argument has no bit of `without` and, where given, one of `with_`."""
-        self.add(_EQUAL, 0, 4 if with_ is None else 5, number)
-        self.add(_LOAD, 0, 0, _ARG0)
-        self.add(_ANY_BIT, 1, 0, without)
-        if with_ is not None:
-            self.add(_ANY_BIT, 1, 0, with_)
-            self.add(_RETURN, 0, 0, _ERRNO | errno.EPERM)
-            self.add(_RETURN, 0, 0, _ALLOW)
-        else:
-            self.add(_RETURN, 0, 0, _ALLOW)
-            self.add(_RETURN, 0, 0, _ERRNO | errno.EPERM)
+def _flags(without: int, with_: int | None) -> bytes:
+    """Allowed where the first argument has no bit of `without` and, where given, one of `with_`."""
+    refused, allowed = _step(_RETURN, _ERRNO | errno.EPERM), _step(_RETURN, _ALLOW)
+    if with_ is None:
+        return _step(_LOAD, _ARG0) + _step(_ANY_BIT, without, 0, 1) + refused + allowed
+    return _step(_LOAD, _ARG0) + _step(_ANY_BIT, without, 1, 0) + _step(_ANY_BIT, with_, 1, 0) + refused + allowed
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def install(code: bytes) -> None:
+@lru_cache(maxsize=8)
+def installable(profile: Profile, pid: int, may_signal: bool) -> ctypes.Structure:
+    """The same as the kernel takes it."""
+    code = program(profile, pid, may_signal)
+    return _Program(len(code) // 8, code)
+
+
+def install(code: ctypes.Structure) -> None:
     """Puts the filter on this process and all that it becomes. It must have given up new privileges. Raises OSError."""
-    if _LIBC.prctl(22, ctypes.c_ulong(2), ctypes.byref(_Program(len(code) // 8, code)), 0, 0):
+    if _LIBC.prctl(22, 2, ctypes.addressof(code), 0, 0):
         number = ctypes.get_errno()
         raise OSError(number, f"no system call filter: {errno.errorcode.get(number, number)}")

@@ -19,13 +19,17 @@ from contextlib import ExitStack
 from typing import IO, Any
 
 from earnest.sandbox import _view
-from earnest.sandbox._job import END_S, Job
-from earnest.sandbox.codec import CodecError, decode, encode
-from earnest.sandbox.limits import Lost, Plan, Request, SandboxError
+from earnest.sandbox._confine import LINE
+from earnest.sandbox._handle import END_S, Job
+from earnest.sandbox.terms import Lost, Plan, Request, SandboxError
 
 START_S = 120.0
 """Seconds that a fork server may take to import what it serves."""
-_BOOT = "import sys;sys.path[:]={path};from earnest.sandbox._zygote import main;main()"
+_BOOT = """
+import sys; sys.path[:] = {path}
+from earnest.sandbox import _hooks; _hooks.hold()
+from earnest.sandbox._zygote import main; main()
+"""
 _CHUNK = 1 << 16
 _UIDS, _UID_BITS = 1_900_000_000, 31
 """Where root starts a server, it becomes a user that nobody is: another one for each on the machine, drawn by chance, because the
@@ -65,10 +69,10 @@ class Server:
             "readable": paths, "uid": uid, "parent": os.getpid(),
         }  # fmt: skip
         try:
-            self.control.send(encode(start))
+            self.control.send(json.dumps(start).encode())
             self.control.settimeout(START_S)
-            self.details = decode(self.control.recv(_CHUNK))
-        except (OSError, CodecError):
+            self.details = json.loads(self.control.recv(_CHUNK))
+        except (OSError, ValueError):
             self.close()
             said.seek(0)
             text = said.read()[-2000:].decode(errors="replace").strip()
@@ -93,22 +97,19 @@ class Server:
         line, line_theirs = socket.socketpair()
         ours.callback(line.close)
         theirs.callback(line_theirs.close)
-        flags = os.O_CLOEXEC | os.O_NONBLOCK
-        into, given = -1, [line_theirs.fileno()]
-        if request.stdin is None:
-            given.append(_kept(theirs, _nothing()))
-        else:
-            in_theirs, into = os.pipe2(os.O_CLOEXEC)
-            given.append(_kept(theirs, in_theirs))
+        given, into, outputs = {LINE: line_theirs.fileno()}, -1, [-1, -1]
+        if request.stdin is not None:
+            given[0], into = os.pipe2(os.O_CLOEXEC)
+            _kept(theirs, given[0])
             _kept(ours, into)
-        outputs: list[int] = []
-        for _ in ("output", "error"):
-            end, end_theirs = os.pipe2(flags) if request.captures else (-1, _nothing())
-            outputs.append(end if end < 0 else _kept(ours, end))
-            given.append(_kept(theirs, end_theirs))
-            os.set_blocking(end_theirs, True)
+        if request.captures:
+            for place in (1, 2):
+                outputs[place - 1], given[place] = os.pipe2(os.O_CLOEXEC)
+                _kept(theirs, given[place])
+                os.set_blocking(_kept(ours, outputs[place - 1]), False)
+        asked = json.dumps({**request.asked(), "places": list(given)}).encode()
         self.control.settimeout(END_S)
-        socket.send_fds(self.control, [encode(request.asked())], given)
+        socket.send_fds(self.control, [asked], list(given.values()))
         said, handles, _, _ = socket.recv_fds(self.control, 16, 1)
         for handle in handles:
             _kept(ours, handle)
@@ -158,10 +159,6 @@ def _popen(command: list[str], control: socket.socket, said: IO[bytes]) -> subpr
         command, stdin=control.fileno(), stdout=subprocess.DEVNULL, stderr=said, env=_view.ENVIRONMENT, cwd="/", close_fds=True,
         start_new_session=True,
     )  # fmt: skip
-
-
-def _nothing() -> int:
-    return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
 def _kept(stack: ExitStack, fd: int) -> int:

@@ -30,12 +30,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from earnest.sandbox import _run
-from earnest.sandbox._job import Job
+from earnest.sandbox import _inside
+from earnest.sandbox._handle import Job
 from earnest.sandbox._server import Server
 from earnest.sandbox.codec import CodecError
 from earnest.sandbox.levels import Asked, settled
-from earnest.sandbox.limits import Ended, Limits, Lost, Plan, Request, SandboxError
+from earnest.sandbox.terms import Ended, Limits, Lost, Plan, Request, SandboxError
 
 RECYCLED_AFTER = 2000
 """Jobs that one fork server runs before another takes its place."""
@@ -54,7 +54,7 @@ class Output:
 
 
 class Session:
-    """A job that talks: its function is called with a line (`_run.Line`) first. Values are exact builtins both ways."""
+    """A job that talks: its function is called with a line (`_inside.Line`) first. Values are exact builtins both ways."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -164,7 +164,7 @@ def _command_inside(plan: Plan, argv: Sequence[str], files: Mapping[str, bytes],
     """A command in the job's own file system."""
     with _running(plan, Request(limits=limits, captures=True)) as job:
         arguments = [dict(files), list(argv)]
-        job.tell({"function": "earnest.sandbox._run:execute", "arguments": arguments, "talks": False})
+        job.tell({"function": "earnest.sandbox._inside:execute", "arguments": arguments, "talks": False})
         kind, value = _answer(job.ask())
         if kind != "value":
             raise SandboxError(kind, str(value))
@@ -178,13 +178,13 @@ def _command_here(plan: Plan, argv: Sequence[str], files: Mapping[str, bytes], l
     """The same where a job has no file system of its own."""
     folder = tempfile.mkdtemp(prefix="earnest-")
     try:
-        _run.write(files, folder)
+        _inside.write(files, folder)
         with _running(plan, Request(limits=limits, captures=True, folder=folder, profile="program")) as job:
-            job.tell({"function": "earnest.sandbox._run:become", "arguments": [list(argv)], "talks": False})
+            job.tell({"function": "earnest.sandbox._inside:become", "arguments": [list(argv)], "talks": False})
             job.wait()
             ended = job.end()
         job.check_time(ended)
-        return Output(ended.code, ended.stdout, ended.stderr, _run.collected(folder))
+        return Output(ended.code, ended.stdout, ended.stderr, _inside.collected(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -27,7 +27,7 @@ from earnest.errors import MissingDependency
 from earnest.sandbox import _landlock, _view
 from earnest.sandbox._server import Server
 from earnest.sandbox.codec import CodecError
-from earnest.sandbox.limits import Level, Limits, Plan, Request, SandboxError
+from earnest.sandbox.terms import Level, Limits, Plan, Request, SandboxError
 
 Asked: TypeAlias = Literal["auto", "bwrap", "landlock", "unsafe"]
 

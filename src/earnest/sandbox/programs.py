@@ -33,10 +33,10 @@ import threading
 import traceback
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from earnest.sandbox._run import Line
+from earnest.sandbox._inside import Line
 from earnest.sandbox.codec import CodecError
 
 PRELOADED = (
@@ -68,8 +68,9 @@ def serve(line: Line, setup: str, code: str) -> None:
     """
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
-    with contextlib.suppress(BaseException):  # what it needs may be the program's to define
-        exec(compile(setup, "<setup>", "exec"), module.__dict__)
+    if setup:
+        with contextlib.suppress(BaseException):  # what it needs may be the program's to define
+            exec(compile(setup, "<setup>", "exec"), module.__dict__)
     try:
         exec(compile(code, "<answer>", "exec"), module.__dict__)
     except BaseException as error:
@@ -153,6 +154,13 @@ def _put(container: Any, way: list[Any], found: Any) -> Any:
         return (*container[:step], inner, *container[step + 1 :])
     container[step] = inner
     return container
+
+
+def rehearse(line: Callable[[Sequence[Any]], Line]) -> None:
+    """Serves a program as a job does, in the fork server."""
+    call = ("call", "answer", None, [1, 2.0, "3"], {}, [])
+    serve(line([call, call]), "import math", "def answer(a, b, c):\n    return [a + b, (c, None), {True: math.inf}]\n")
+    del sys.modules[MODULE]
 
 
 def main(code: str) -> None:

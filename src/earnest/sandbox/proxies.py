@@ -14,10 +14,11 @@ import os
 import random
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from earnest.sandbox import programs
-from earnest.sandbox._run import Line
+from earnest.sandbox._inside import Line
 from earnest.sandbox.codec import CodecError
 from earnest.sandbox.programs import Place, plain, told
 
@@ -115,11 +116,15 @@ class _Names(dict[str, Any]):
 
 
 def test(line: Line, setup: str, entry_point: str | None) -> None:
-    """Runs the setup, then each test that it is asked for: ("passed",) or ("failed", type, text). Requests go out as "ask"."""
+    """Runs the setup, then the tests that it is given, again and again: ("passed",) or ("failed", type, text) for each.
+
+    Requests go out as "ask", and their answers come in.
+    """
     names = _Names(line)
     random.seed(0)
     try:
-        exec(compile(setup, "<setup>", "exec"), names)
+        if setup:
+            exec(compile(setup, "<setup>", "exec"), names)
         if entry_point:
             names[entry_point] = Remote(line, entry_point)
     except BaseException as error:
@@ -128,14 +133,26 @@ def test(line: Line, setup: str, entry_point: str | None) -> None:
     line.tell(("ready",))
     while True:
         try:
-            source = line.ask()
+            sources = line.ask()
         except EOFError:
             return
-        try:
-            exec(compile(source, "<test>", "exec"), names)
-            line.tell(("passed",))
-        except BaseException as error:
-            line.tell(("failed", type(error).__name__, told(error)))
+        for source in sources:
+            line.tell(_result(source, names))
+
+
+def _result(source: str, names: dict[str, Any]) -> tuple[str, ...]:
+    try:
+        exec(compile(source, "<test>", "exec"), names)
+    except BaseException as error:
+        return "failed", type(error).__name__, told(error)
+    return ("passed",)
+
+
+def rehearse(line: Callable[[Sequence[Any]], Line]) -> None:
+    """Runs tests as a job does, in the fork server."""
+    asserts = "assert answer(1, 2.0, '3') == [3.0, ('3', None), {True: math.inf}]"
+    found = ("value", [3.0, ("3", None), {True: float("inf")}])
+    test(line([(asserts, asserts), found, found]), "import math", "answer")
 
 
 def evaluated(expression: str) -> Any:

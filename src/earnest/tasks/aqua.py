@@ -10,11 +10,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from earnest.component import DataPath
-from earnest.errors import DataError
 from earnest.tasks.base import with_id
 from earnest.tasks.multiple_choice import LETTERS, MultipleChoice, answer, asked
-from earnest.tasks.rows import Row
+from earnest.tasks.rows import Row, fields, unreadable
 from earnest.types import Problem
+
+_FORM = '{"question": "…", "options": ["A)…", "B)…"], "correct": "B", "rationale": "…"}, as in the published file'
 
 
 class Aqua(MultipleChoice):
@@ -24,15 +25,15 @@ class Aqua(MultipleChoice):
     """Test data, used as it is."""
 
     def problem(self, row: Row) -> Problem:
-        question, options, right = (row.fields.get(name) for name in ("question", "options", "correct"))
-        if not isinstance(question, str) or not isinstance(options, list) or not isinstance(right, str):
-            raise DataError("a row without `question`, `options` or `correct`", where=row.where)
+        question, options, right = fields(row, {"question": str, "options": list, "correct": str}, _FORM)
         labelled = zip(LETTERS, options, strict=False)
         if not all(isinstance(text, str) and text.startswith(f"{label})") for label, text in labelled):
-            raise DataError("the options are not A), B), C), …", where=row.where)
+            raise unreadable(row, f"'options' must be texts that begin A), B), C), …, they are {options!r:.60}", _FORM)
         texts = [text[2:].strip() for text in options]
         trace = str(row.fields.get("rationale", "")).strip()
         prompt = asked(question.strip(), texts)
         return with_id(
-            Problem(id="", task=self.name, prompt=prompt, answer=answer(texts, right, row), meta={"trace": trace})
+            Problem(
+                id="", task=self.name, prompt=prompt, answer=answer(texts, right, row, _FORM), meta={"trace": trace}
+            )
         )

@@ -15,11 +15,12 @@ from typing import Literal
 from pydantic import Field
 
 from earnest.component import DataPath
-from earnest.errors import DataError
 from earnest.tasks.base import with_id
 from earnest.tasks.multiple_choice import LETTERS, MultipleChoice, answer, asked
-from earnest.tasks.rows import Row, read
+from earnest.tasks.rows import Row, fields, read, unreadable
 from earnest.types import Problem
+
+_FORM = '{"query": "Question: …", "choices": ["…", "…"], "gold": 1}, as in the published file'
 
 
 class Arc(MultipleChoice):
@@ -37,10 +38,10 @@ class Arc(MultipleChoice):
         return read(str(self.files()[0]))
 
     def problem(self, row: Row) -> Problem:
-        query, texts, gold = (row.fields.get(name) for name in ("query", "choices", "gold"))
-        if not isinstance(query, str) or not isinstance(texts, list) or type(gold) is not int or gold < 0:
-            raise DataError("a row without `query`, `choices` or `gold`", where=row.where)
+        query, texts, gold = fields(row, {"query": str, "choices": list, "gold": int}, _FORM)
+        if not 0 <= gold < len(texts):
+            raise unreadable(row, f"'gold' must be a place among {len(texts)} choices, from 0, it is {gold}", _FORM)
         texts = [str(text) for text in texts]
         prompt = asked(query.removeprefix("Question: ").strip(), texts)
-        right = answer(texts, LETTERS[gold : gold + 1], row)
+        right = answer(texts, LETTERS[gold : gold + 1], row, _FORM)
         return with_id(Problem(id="", task=self.name, prompt=prompt, answer=right, meta={"subset": self.subset}))

@@ -38,6 +38,7 @@ Worded: TypeAlias = Literal[
     "web_of_lies", "word_sorting",
 ]  # fmt: skip
 REMEDY = "`path`: the folder bbh/ of https://github.com/suzgunmirac/BIG-Bench-Hard"
+_FORM = '{"input": "…\\nOptions:\\n(A) …\\n(B) …", "target": "(A)"}, as in the published files'
 _OPTION = re.compile(r"^\(([A-Z])\) ?(.*)$", re.MULTILINE)
 
 
@@ -68,7 +69,7 @@ class Bbh(MultipleChoice):
 
     def problem(self, row: Row) -> Problem:
         question, target = row.fields["input"], row.fields["target"]
-        gold = answer(_options(question), target.strip("()"), row) if self.verifier_name == "choice" else target
+        gold = answer(_options(question), target.strip("()"), row, _FORM) if self.verifier_name == "choice" else target
         name = f"{self.name}/{self.subset}/{row.fields['number']}"
         return Problem(id=name, task=self.name, prompt=question, answer=gold, meta={"subset": self.subset})
 

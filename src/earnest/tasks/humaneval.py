@@ -13,14 +13,17 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from earnest.component import DataPath
-from earnest.errors import DataError
 from earnest.tasks.benchmark import Benchmark
 from earnest.tasks.programs import fenced, gold, wrong
-from earnest.tasks.rows import Row
+from earnest.tasks.rows import Row, fields, unreadable
 from earnest.types import Problem, Solution
 
 SECONDS = 5.0
 _FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
+_FORM = (
+    '{"task_id": "HumanEval/0", "prompt": "def f(x):…", "entry_point": "f", "canonical_solution": "…", '
+    '"test": "def check(candidate):…"}, as in the published file'
+)
 
 
 class Humaneval(Benchmark):
@@ -34,15 +37,12 @@ class Humaneval(Benchmark):
         return "code"
 
     def problem(self, row: Row) -> Problem:
-        texts = [row.fields.get(name) for name in _FIELDS]
-        if not all(isinstance(text, str) for text in texts):
-            raise DataError("a row must have the texts " + ", ".join(_FIELDS), where=row.where)
-        number, prompt, name, solution, test = map(str, texts)
+        number, prompt, name, solution, test = fields(row, dict.fromkeys(_FIELDS, str), _FORM)
         return Problem(
             id=f"{self.name}/{number.rpartition('/')[2]}",
             task=self.name,
             prompt=f"Complete this Python function. Answer with the whole function in one block of code.\n\n{fenced(prompt)}",
-            answer=gold(name, _before(prompt, name, row.where), [f"{test}\n\ncheck({name})\n"], SECONDS),
+            answer=gold(name, _before(prompt, name, row), [f"{test}\n\ncheck({name})\n"], SECONDS),
             meta={"solution": prompt + solution},
         )
 
@@ -53,10 +53,11 @@ class Humaneval(Benchmark):
         return wrong(problem)
 
 
-def _before(prompt: str, name: str, where: str) -> str:
+def _before(prompt: str, name: str, row: Row) -> str:
     """What a prompt holds before its function."""
     try:
         functions = {node.name: node for node in ast.parse(prompt).body if isinstance(node, ast.FunctionDef)}
         return "".join(prompt.splitlines(keepends=True)[: functions[name].lineno - 1])
     except (SyntaxError, KeyError):
-        raise DataError(f"the prompt does not begin a function {name}", where=where) from None
+        why = f"'prompt' must be Python that begins a function of the name in 'entry_point', {name!r:.40}, and is not"
+        raise unreadable(row, why, _FORM) from None

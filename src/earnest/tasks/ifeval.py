@@ -13,12 +13,16 @@ from __future__ import annotations
 from pydantic import Field
 
 from earnest.component import DataPath
-from earnest.errors import DataError
 from earnest.tasks.benchmark import Benchmark
-from earnest.tasks.rows import Row
+from earnest.tasks.rows import Row, fields, unreadable
 from earnest.types import Problem, Solution
 from earnest.verifiers import golds
 from earnest.verifiers.constraint.ifeval import translate
+
+_FORM = (
+    '{"key": 1, "prompt": "…", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}, as in the published file; '
+    "the instructions that can be checked are its 25"
+)
 
 
 class Ifeval(Benchmark):
@@ -32,13 +36,11 @@ class Ifeval(Benchmark):
         return "constraint"
 
     def problem(self, row: Row) -> Problem:
-        prompt, ids, arguments = (row.fields.get(name) for name in ("prompt", "instruction_id_list", "kwargs"))
-        if not isinstance(prompt, str) or not isinstance(ids, list) or not isinstance(arguments, list):
-            raise DataError("a row without `prompt`, `instruction_id_list` or `kwargs`", where=row.where)
+        prompt, ids, arguments = fields(row, {"prompt": str, "instruction_id_list": list, "kwargs": list}, _FORM)
         try:
             gold = golds.write(translate(ids, arguments))
         except ValueError as error:
-            raise DataError("an instruction that cannot be checked", where=row.where, why=str(error)) from None
+            raise unreadable(row, f"an instruction that cannot be checked: {error}", _FORM) from None
         name = f"{self.name}/{row.fields.get('key')}"
         return Problem(id=name, task=self.name, prompt=prompt, answer=gold, meta={"instructions": ids})
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from pydantic import Field
 
 from earnest.component import DataPath
-from earnest.errors import DataError
 from earnest.tasks.benchmark import Benchmark
 from earnest.tasks.near_misses import is_number, near_misses
-from earnest.tasks.rows import Row
+from earnest.tasks.rows import Row, fields, unreadable
 from earnest.types import Problem, Solution
 
 _TEXTS = ("problem", "solution", "answer", "subject", "unique_id")
+_FORM = (
+    '{"problem": "…", "solution": "…", "answer": "…", "subject": "Algebra", "level": 2, "unique_id": "test/algebra/1.json"}, '
+    "as in the published file"
+)
 
 
 class Math500(Benchmark):
@@ -30,15 +33,15 @@ class Math500(Benchmark):
         return "math"
 
     def problem(self, row: Row) -> Problem:
-        fields = row.fields
-        missing = [name for name in _TEXTS if not isinstance(fields.get(name), str) or not fields[name].strip()]
-        if missing or not isinstance(fields.get("level"), int):
-            raise DataError(f"no {missing[0] if missing else 'level'} in a row of MATH-500", where=row.where)
-        meta = {"trace": fields["solution"], "subject": fields["subject"], "level": fields["level"]}
-        name = fields["unique_id"].removeprefix("test/").removesuffix(".json")
+        found = fields(row, {**dict.fromkeys(_TEXTS, str), "level": int}, _FORM)
+        empty = [key for key in _TEXTS if not row.fields[key].strip()]
+        if empty:
+            raise unreadable(row, f"'{empty[0]}' is empty", _FORM)
+        problem, solution, answer, subject, name, level = found
         return Problem(
-            id=f"{self.name}/{name}", task=self.name, prompt=fields["problem"], answer=fields["answer"], meta=meta
-        )
+            id=f"{self.name}/{name.removeprefix('test/').removesuffix('.json')}", task=self.name, prompt=problem,
+            answer=answer, meta={"trace": solution, "subject": subject, "level": level},
+        )  # fmt: skip
 
     def gold(self, problem: Problem) -> Solution:
         assert problem.answer is not None, problem

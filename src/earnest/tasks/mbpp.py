@@ -22,11 +22,14 @@ from earnest.errors import DataError
 from earnest.tasks.base import Task
 from earnest.tasks.clusters import masked, normalised
 from earnest.tasks.programs import fenced, gold, wrong
-from earnest.tasks.rows import Row, read, stamp
+from earnest.tasks.rows import Row, fields, read, stamp, unreadable
 from earnest.types import Problem, Solution, Split
 
 SECONDS = 5.0
 RANGES: dict[Split, range] = {"test": range(11, 511), "dev": range(511, 601), "train": range(601, 975)}
+_FORM = (
+    '{"task_id": 11, "text": "…", "code": "def f(x):…", "test_list": ["assert f(1) == 2"]}, as in the published file'
+)
 
 
 class Mbpp(Task):
@@ -79,30 +82,31 @@ def _read(path: str, task: str, changed: int) -> tuple[dict[Split, tuple[Problem
             else:
                 kept[normalised(problem.question)] = problem
         if not kept:
-            raise DataError(f"there is no problem for {split}", where=path, why=f"no task_id from {numbers[0]} on")
+            raise DataError(
+                f"there is no problem for {split}", where=path, why=f"no task_id from {numbers[0]} to {numbers[-1]}",
+                remedy="the whole published file: its splits are made by task_id",
+            )  # fmt: skip
         found[split] = tuple(kept.values())
         seen |= {masked(problem.question) for problem in found[split]}
     return found, dropped
 
 
 def _problem(row: Row, task: str) -> Problem:
-    number, text, code = (row.fields.get(name) for name in ("task_id", "text", "code"))
-    setup, tests, harder = (
-        row.fields.get(name, "") for name in ("test_setup_code", "test_list", "challenge_test_list")
-    )
-    if not isinstance(text, str) or not isinstance(code, str) or not isinstance(tests, list) or not tests:
-        raise DataError("a row must have the texts `text` and `code`, and a list `test_list`", where=row.where)
+    number, text, code, tests = fields(row, {"task_id": int, "text": str, "code": str, "test_list": list}, _FORM)
+    setup, harder = (row.fields.get(name, "") for name in ("test_setup_code", "challenge_test_list"))
+    if not tests:
+        raise unreadable(row, "'test_list' is empty; the first of its tests says what the function is called", _FORM)
     tests = [str(test).strip() for test in [*tests, *(harder or [])]]
     return Problem(
         id=f"{task}/{number}",
         task=task,
         prompt=f"{text.strip()} Answer with the program in one block of code. It must pass this test:\n\n{fenced(tests[0])}",
-        answer=gold(_tested(code, tests[0], row.where), _lines(str(setup)), tests, SECONDS),
+        answer=gold(_tested(code, tests[0], row), _lines(str(setup)), tests, SECONDS),
         meta={"solution": _lines(code)},
     )
 
 
-def _tested(code: str, test: str, where: str) -> str:
+def _tested(code: str, test: str, row: Row) -> str:
     """The function of the program that a test calls."""
     try:
         defined = {node.name for node in ast.walk(ast.parse(_lines(code))) if isinstance(node, ast.FunctionDef)}
@@ -112,10 +116,10 @@ def _tested(code: str, test: str, where: str) -> str:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
     except SyntaxError as error:
-        raise DataError("the solution or its test is no Python", where=where, why=str(error)) from None
+        raise unreadable(row, f"'code' and the first of 'test_list' must be Python: {error}", _FORM) from None
     names = [name for name in called if name in defined]
     if not names:
-        raise DataError("the test calls no function of the solution", where=where)
+        raise unreadable(row, f"the first of 'test_list' must call a function of 'code', it is {test!r:.60}", _FORM)
     return names[0]
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping, Sequence
 
-from earnest.errors import DataError
 from earnest.tasks.benchmark import Benchmark
-from earnest.tasks.rows import Row
+from earnest.tasks.rows import Row, unreadable
 from earnest.types import Problem, Solution
 from earnest.verifiers import golds
 
@@ -47,11 +46,12 @@ def asked(question: str, texts: Sequence[str]) -> str:
     return "\n".join([question, *(f"({label}) {text}" for label, text in zip(LETTERS, texts, strict=False))])
 
 
-def answer(texts: Sequence[str], right: str, row: Row) -> str:
-    """The gold of options whose labels are A, B, C, …. Raises DataError if `right` is no label of one."""
+def answer(texts: Sequence[str], right: str, row: Row, form: str) -> str:
+    """The gold of options whose labels are A, B, C, …. Raises DataError if `right` is no label of one. form: of rows."""
     labels = LETTERS[: len(texts)]
     if len(texts) < 2 or right not in [*labels]:
-        raise DataError(f"the answer {right!r:.40} is none of {len(texts)} options", where=row.where)
+        why = f"the answer must be the label of an option, one of {', '.join(labels) or 'none'}, it is {right!r:.40}"
+        raise unreadable(row, why, form)
     return golds.write({"answer": right, "choices": dict(zip(labels, texts, strict=True))})
 
 

@@ -49,6 +49,27 @@ def read(path: str) -> list[Row]:
     return rows
 
 
+def unreadable(row: Row, why: str, form: str) -> DataError:
+    """The error of a row that a task cannot read. why: what was expected, and what is there. form: what rows look like."""
+    found = ", ".join(row.fields) or "none"
+    return DataError(
+        "a row cannot be read", where=row.where, why=f"{why}; keys found: {found}", remedy=f"rows look like {form}"
+    )
+
+
+def fields(row: Row, kinds: Mapping[str, type], form: str) -> list[Any]:
+    """The values of a row under these keys, each of its type. Raises DataError for the first that is missing or of another."""
+    for key, kind in kinds.items():
+        if key not in row.fields:
+            raise unreadable(row, f"it needs '{key}'", form)
+        if type(row.fields[key]) is not kind:
+            raise unreadable(row, f"'{key}' must be {_NAMES[kind]}, it is {row.fields[key]!r:.60}", form)
+    return [row.fields[key] for key in kinds]
+
+
+_NAMES: Mapping[type, str] = {str: "text", int: "a whole number", list: "a list"}
+
+
 def _lines(file: Path, text: str) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():

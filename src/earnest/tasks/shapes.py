@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from earnest.errors import DataError
-from earnest.tasks.rows import Row
+from earnest.tasks.rows import Row, unreadable
 from earnest.types import Message
 
 QUESTIONS = ("prompt", "question")
@@ -131,8 +131,4 @@ def _first(row: Row, keys: tuple[str, ...]) -> str | None:
 
 
 def _unreadable(row: Row, why: str) -> DataError:
-    found = ", ".join(row.fields) or "none"
-    return DataError(
-        "a row cannot be read", where=row.where, why=f"{why}; keys found: {found}",
-        remedy="rows look like {\"prompt\": …, \"answer\": …}, {\"question\": …, \"answer\": …} or {\"messages\": […]}",
-    )  # fmt: skip
+    return unreadable(row, why, '{"prompt": …, "answer": …}, {"question": …, "answer": …} or {"messages": […]}')

@@ -10,7 +10,6 @@ options' texts may stand, their labels may not unless they are ruled out.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,9 +17,10 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, options
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.options import Named, Options
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import right, unanswered, wrong
 
 MAX_LINES = 200
 SEVERAL = Uncommitted("several different options, or a label with another option's text")
@@ -40,21 +40,13 @@ class Choice(Verifier):
 
 
 def _judge(item: Item) -> Verdict:
-    if item.truncated:
-        return unanswered(Status.TRUNCATED, "cut before its end")
-    gold = options.read(item.problem.answer)
-    if isinstance(gold, Refused):
-        return ungradable(f"gold answer: {gold.reason}")
-    text = item.parsed.answer_text
-    if text is None:
-        return unanswered(Status.NO_ANSWER, "the thought never closed")
-    text = text.strip()
-    if not text:
-        return unanswered(Status.NO_ANSWER, "nothing there")
-    label = _committed(text, gold)
+    found = given(item, options.read)
+    if isinstance(found, Verdict):
+        return found
+    label = _committed(found.text, found.gold)
     if isinstance(label, Uncommitted):
         return unanswered(Status.NO_ANSWER, label.reason)
-    return right(label) if label == gold.answer else wrong(label, "another option")
+    return right(label) if label == found.gold.answer else wrong(label, "another option")
 
 
 def _committed(text: str, gold: Options) -> str | Uncommitted:
@@ -180,7 +172,6 @@ _PHRASE = re.compile(
     r"|\bI(?:['’]ll|['’]d| will| would)? (?:choose|pick|select|go with|went with)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_BLANK = re.compile(r"[\s*_]*+")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
 _END = re.compile(r"[.!](?=\s)|\n")
 
@@ -188,17 +179,12 @@ _END = re.compile(r"[.!](?=\s)|\n")
 def _phrases(text: str, gold: Options) -> list[Candidate]:
     """What follows each "the answer is", "option:", "I choose", to the end of the sentence; the next line if nothing does.
     To the end of the line where the whole of that is an option, which may hold a full stop itself."""
-    marks = deque(_PHRASE.finditer(text), maxlen=commitment.MAX_CONSIDERED)
-    ends = [*(mark.start() for mark in marks), len(text)][1:]
     found: list[Candidate] = []
-    for mark, end in zip(marks, ends, strict=True):
-        blank = _BLANK.match(text, mark.end(), end)
-        assert blank is not None
-        sentence, line = _END.search(text, blank.end(), end), text.find("\n", blank.end(), end)
-        stop = line if line >= 0 else end
-        if sentence and gold.exact(text[blank.end() : stop]) is None:
+    for mark in commitment.marks(text, _PHRASE):
+        sentence, stop = _END.search(text, mark.begin, mark.end), mark.line_end(text)
+        if sentence and gold.exact(text[mark.begin : stop]) is None:
             stop = sentence.start() + 1
-        found.append(Candidate(text[blank.end() : stop], mark.start(), stop))
+        found.append(Candidate(text[mark.begin : stop], mark.start, stop))
     return found
 
 

@@ -24,8 +24,9 @@ from earnest.component import BuildContext, KeyedConfigError, plug, validate
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
+from earnest.verifiers.entry import given, no_gold
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import unanswered, ungradable
+from earnest.verifiers.verdicts import ungradable
 
 
 class Member(BaseModel):
@@ -104,7 +105,8 @@ class Combine(Verifier):
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         told: list[list[Verdict]] = [[] for _ in items]
-        ended = [_unasked(item) for item in items]
+        found = [given(item, no_gold, blank=True) for item in items]  # golds and blanks are the members' to judge
+        ended = [case if isinstance(case, Verdict) else None for case in found]
         for place, member in enumerate(self.of):
             asked = [i for i, verdict in enumerate(ended) if verdict is None]
             for i, verdict in zip(asked, self._ask(member, [items[i] for i in asked]), strict=True):
@@ -156,12 +158,3 @@ def _gold(member: Member, answer: str | None) -> str | None | Refused:
         return Refused(f"no '{member.gold}' in it")
     own = read[member.gold]
     return own if isinstance(own, str) else golds.write(own)
-
-
-def _unasked(item: Item) -> Verdict | None:
-    """The verdict on what no member need see; None for the rest."""
-    if item.truncated:
-        return unanswered(Status.TRUNCATED, "cut before its end")
-    if item.parsed.answer_text is None:
-        return unanswered(Status.NO_ANSWER, "the thought never closed")
-    return None

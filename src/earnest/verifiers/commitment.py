@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from earnest.verifiers import latex
+
 MAX_CANDIDATE = 4200
 MAX_CONSIDERED = 64
 MAX_DIFFERENT = 3
@@ -56,6 +58,34 @@ def find_marked(text: str) -> list[Candidate] | Uncommitted:
         if boxes:
             return boxes
     return _tags(text) if "<answer>" in text else []
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A phrase that announces an answer. begin: where the answer does; end: where the next phrase stands, or the text ends."""
+
+    said: str
+    start: int
+    begin: int
+    end: int
+
+    def line_end(self, text: str, most: int | None = None) -> int:
+        """Where the line ends that the answer begins on; at most so many characters on."""
+        end = self.end if most is None else min(self.end, self.begin + most)
+        line = text.find("\n", self.begin, end)
+        return line if line >= 0 else end
+
+
+BLANKS = re.compile(r"\s*+")
+BLANKS_AND_EMPHASIS = re.compile(r"[\s*_]*+")
+
+
+def marks(text: str, phrase: re.Pattern[str], passed_over: re.Pattern[str] = BLANKS_AND_EMPHASIS) -> list[Mark]:
+    """The last places where such a phrase stands. passed_over: what may stand between it and the answer, new lines as well."""
+    found = deque(phrase.finditer(text), maxlen=MAX_CONSIDERED)
+    ends = [*(match.start() for match in found), len(text)][1:]
+    between = [passed_over.match(text, m.end(), end) for m, end in zip(found, ends, strict=False)]
+    return [Mark(m[0], m.start(), b.end(), end) for m, b, end in zip(found, between, ends, strict=False) if b]
 
 
 def settle(
@@ -181,7 +211,6 @@ _HASHES = re.compile(r"^[ \t]{0,8}####[ \t]{0,8}([^\sA-Za-z#].{0,4200})", re.MUL
 _PHRASE = re.compile(
     r"\banswers?[ *_]{0,4}(?:is\b[ *_]{0,4}:?|[:=：])|^[ *_]{0,4}A[ *_]{0,4}:", re.IGNORECASE | re.MULTILINE
 )
-_BLANK = re.compile(r"[\s*_]*+")
 _SENTENCE = re.compile(r"\.(?=\s)")
 _REASON = re.compile(r",? (?:(?:because|since)\b|not (?=[-$\\]{0,3}[0-9]))", re.IGNORECASE)
 _DOUBT = re.compile(
@@ -196,35 +225,29 @@ def _hashes(text: str) -> list[Candidate]:
 
 
 def _phrases(text: str) -> list[Candidate]:
-    marks = deque(_PHRASE.finditer(text), maxlen=MAX_CONSIDERED)
-    ends = [*(m.start() for m in marks), len(text)][1:]
-    return [_phrase(text, m, end) for m, end in zip(marks, ends, strict=True)] if marks else []
+    return [_phrase(text, mark) for mark in marks(text, _PHRASE)]
 
 
-def _phrase(text: str, mark: re.Match[str], end: int) -> Candidate:
+def _phrase(text: str, mark: Mark) -> Candidate:
     """The rest of the sentence; of the next line that has any text if the line of the mark has none. Without "because …" and
     "not 41", if nothing there is a doubt."""
-    blank = _BLANK.match(text, mark.end(), end)
-    assert blank is not None
-    start = blank.end()
-    line = text.find("\n", start, min(end, start + MAX_CANDIDATE))
-    stop = line if line >= 0 else min(end, start + MAX_CANDIDATE)
-    sentence = _SENTENCE.search(text, start, stop)
+    stop = mark.line_end(text, MAX_CANDIDATE)
+    sentence = _SENTENCE.search(text, mark.begin, stop)
     stop = sentence.end() if sentence else stop
-    reason = _REASON.search(text, start, stop)
+    reason = _REASON.search(text, mark.begin, stop)
     if reason and not _DOUBT.search(text, reason.end(), stop):
         stop = reason.start()
-    return Candidate(text[start:stop], mark.start(), stop)
+    return Candidate(text[mark.begin : stop], mark.start, stop)
 
 
 _WORD = re.compile(r"[^\W\d_]+")
 _HEDGES = frozenset(["or", "alternatively", "either", "maybe", "perhaps", "possibly", "might", "could"])
 _RESTATING_WORDS = """
     a an the my final answer answers is are so and also it be may possible candidate candidates option options another
-    other guess guesses try attempt therefore thus hence result value equals then boxed fbox text mathbf mathrm next
+    other guess guesses try attempt therefore thus hence result value equals then next
     second third i say box can we case cases part solution
 """
-_RESTATING = frozenset(_RESTATING_WORDS.split())
+_RESTATING = frozenset(_RESTATING_WORDS.split()) | latex.BOXES | latex.LETTERS | {"text"}
 _CORRECTS = re.compile(
     r"\b(?:(?:double[- ]?|re)?check\w*|again|error|fix\w*|redo\w*|revis\w*|better|finally|not|but|however)\b|n['’]t\b",
     re.IGNORECASE,

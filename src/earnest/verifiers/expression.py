@@ -21,8 +21,9 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, golds, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import right, unanswered, wrong
 
 MAX_CHARS = 1000
 MAX_NUMBERS = 64
@@ -62,23 +63,16 @@ class Side:
 
 
 def _judge(item: Item) -> Verdict:
-    if item.truncated:
-        return unanswered(Status.TRUNCATED, "cut before its end")
-    gold = _gold(item.problem.answer)
-    if isinstance(gold, Refused):
-        return ungradable(f"gold answer: {gold.reason}")
-    text = item.parsed.answer_text
-    if text is None:
-        return unanswered(Status.NO_ANSWER, "the thought never closed")
-    if not text.strip():
-        return unanswered(Status.NO_ANSWER, "nothing there")
-    said = _committed(text.strip(), gold)
+    found = given(item, _gold)
+    if isinstance(found, Verdict):
+        return found
+    said = _committed(found.text, found.gold)
     if isinstance(said, Uncommitted):
         return unanswered(Status.NO_ANSWER, said.reason)
     sides = sides_of(said)
     if isinstance(sides, Refused):
         return unanswered(Status.LIMIT if sides.limit else Status.NO_ANSWER, sides.reason, said[:200])
-    return _compare(said.strip(), sides, gold)
+    return _compare(said.strip(), sides, found.gold)
 
 
 def _compare(said: str, sides: Sequence[Side], gold: Goal) -> Verdict:

@@ -18,7 +18,9 @@ from earnest.sandbox.function import Case, Failure, scores
 from earnest.sandbox.worker import Callee
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers.base import Verifier
-from earnest.verifiers.verdicts import unanswered, ungradable
+from earnest.verifiers.entry import given
+from earnest.verifiers.refused import Refused
+from earnest.verifiers.verdicts import ungradable
 
 EXTRACTED_CHARS = 200
 
@@ -49,24 +51,17 @@ class Function(Verifier):
         return None if answer else "the gold answer is empty"
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
-        verdicts = [_unasked(item) for item in items]
-        asked = [item for item, verdict in zip(items, verdicts, strict=True) if verdict is None]
-        given = iter(scores(self._callee, [Case(item.problem, item.parsed) for item in asked], self.timeout_s))
+        found = [given(item, _gold) for item in items]
+        asked = [item for item, case in zip(items, found, strict=True) if not isinstance(case, Verdict)]
+        scored = iter(scores(self._callee, [Case(item.problem, item.parsed) for item in asked], self.timeout_s))
         return [
-            _verdict(item, next(given)) if verdict is None else verdict
-            for item, verdict in zip(items, verdicts, strict=True)
+            case if isinstance(case, Verdict) else _verdict(item, next(scored))
+            for item, case in zip(items, found, strict=True)
         ]
 
 
-def _unasked(item: Item) -> Verdict | None:
-    """The verdict on what needs no function to be judged; None for the rest."""
-    if item.truncated:
-        return unanswered(Status.TRUNCATED, "cut before its end")
-    if not item.problem.answer:
-        return ungradable("gold answer: empty")
-    if item.parsed.answer_text is None:
-        return unanswered(Status.NO_ANSWER, "the thought never closed")
-    return None if item.parsed.answer_text else unanswered(Status.NO_ANSWER, "nothing there")
+def _gold(answer: str | None) -> str | Refused:
+    return answer or Refused("empty")
 
 
 def _verdict(item: Item, score: float | None | Failure) -> Verdict:

@@ -19,9 +19,10 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, wrong
 
 _SHORT = 64
 NUMBER_WORD = re.compile(
@@ -48,20 +49,11 @@ class Number(Verifier):
         return gold.reason if isinstance(gold, Refused) else None
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        answer = item.problem.answer
-        gold = _gold(answer) if answer is not None else Refused("there is none")
-        if isinstance(gold, Refused):
-            return ungradable(f"gold answer: {gold.reason}")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        text = text.strip()
-        if not text:
-            return unanswered(Status.NO_ANSWER, "nothing there")
-        assert answer is not None
-        return self._grade(text, answer.strip(), gold)
+        found = given(item, _gold)
+        if isinstance(found, Verdict):
+            return found
+        assert item.problem.answer is not None
+        return self._grade(found.text, item.problem.answer.strip(), found.gold)
 
     def _grade(self, text: str, answer: str, gold: Literal) -> Verdict:
         if len(text) <= _SHORT:
@@ -127,8 +119,10 @@ def units_agree(number: Literal, gold: Literal) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _gold(answer: str) -> Literal | Refused:
+def _gold(answer: str | None) -> Literal | Refused:
     """The gold answer as a number: with neither a unit in words nor anything left to work out."""
+    if answer is None:
+        return Refused("there is none")
     if "=" in answer:
         return Refused("an equation")
     gold = literal.read(answer.strip(), max_chars=50_000, max_digits=20_000)

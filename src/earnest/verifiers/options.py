@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from earnest.verifiers import golds, literal
+from earnest.verifiers import golds, latex, literal
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.refused import Refused
 
@@ -165,7 +165,8 @@ def read(answer: str | None) -> Options | Refused:
     return Options(texts, right.strip(_WRAPPING).upper())
 
 
-_MACRO = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:bf|it|rm|sf)|[mh]box|boldsymbol|bm|boxed|fbox) ?\{([^{}]*)\}")
+_WRAPPERS = (*latex.TEXT, *latex.LETTERS, *latex.SELDOM, *latex.BOXES, "textsf", "texttt", "boldsymbol", "bm")
+_MACRO = re.compile(latex.pattern(*_WRAPPERS) + r" ?\{([^{}]*)\}")
 _MARKUP = re.compile(r"\*\*|\$|\\[()\[\]]|\\[,;:! ]|`")
 _SPACES = re.compile(r"\s+")
 _MATH_LETTERS = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0x1D400, 0x1D6A4)}

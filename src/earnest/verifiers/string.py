@@ -15,17 +15,20 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from earnest.types import Item, Status, Verdict
-from earnest.verifiers import commitment
+from earnest.verifiers import commitment, latex
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
-from earnest.verifiers.verdicts import quoted, right, unanswered, ungradable, wrong
+from earnest.verifiers.entry import given
+from earnest.verifiers.refused import Refused
+from earnest.verifiers.verdicts import quoted, right, unanswered, wrong
 
 MAX_CHARS = 4096
 
 _QUOTES = " \t\r\n\"'`“”‘’«»„"
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]+")
 _APOSTROPHES = {0x2018: "'", 0x2019: "'", 0x02BC: "'"}
-_TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox) ?\{([^{}]*)\}")
+_WRAPPERS = (*latex.TEXT, *latex.LETTERS, "textrm")  # the others are rare in texts, and are compared as they stand
+_TEXT_MACRO = re.compile(latex.pattern(*_WRAPPERS) + r" ?\{([^{}]*)\}")
 _LINE = re.compile(
     r"^[ *_]{0,4}(?:the )?(?:final )?answer(?: is)?[ *_]{0,4}[:：][ *_]{0,4}"
     r"|^ {0,3}####[ \t]++(?!#)"
@@ -54,15 +57,10 @@ class String(Verifier):
         return None if self._core(answer) else "the gold answer is empty"
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        gold = self._core(item.problem.answer or "")
-        if not gold:
-            return ungradable("gold answer: empty")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        candidate = self._committed(text)
+        found = given(item, lambda answer: self._core(answer or "") or Refused("empty"))
+        if isinstance(found, Verdict):
+            return found
+        gold, candidate = found.gold, self._committed(found.text)
         if isinstance(candidate, Uncommitted):
             return unanswered(Status.NO_ANSWER, candidate.reason)
         if not candidate:
@@ -121,15 +119,10 @@ def _lines(text: str) -> list[Candidate]:
     """What follows each "Answer:" that begins a line, to its end or as the next line; and each "the answer is", to the end of
     the sentence, or to the next of these: no character is looked at twice."""
     found: list[Candidate] = []
-    matches = list(_LINE.finditer(text))
-    nexts = [match.start() for match in matches[1:]] + [len(text)]
-    for match, limit in zip(matches, nexts, strict=False):
-        start = match.end()
-        while start < limit and text[start].isspace():
-            start += 1
-        stop = text.find("\n", start, limit)
-        stop = limit if stop < 0 else stop
-        sentence = None if match[0].rstrip(" \t*_").endswith((":", "：", "#")) else _SENTENCE.search(text, start, stop)
+    for mark in commitment.marks(text, _LINE, commitment.BLANKS):  # a text may begin with a star
+        stop = mark.line_end(text)
+        is_line = mark.said.rstrip(" \t*_").endswith((":", "：", "#"))
+        sentence = None if is_line else _SENTENCE.search(text, mark.begin, stop)
         stop = sentence.end() if sentence else stop
-        found.append(Candidate(_EMPHASIS.sub("", text[start:stop]), match.start(), stop))
+        found.append(Candidate(_EMPHASIS.sub("", text[mark.begin : stop]), mark.start, stop))
     return found

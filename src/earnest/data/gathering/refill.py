@@ -56,7 +56,7 @@ class Ledger:
             return None
         return (
             f"step {step + 1}: {live} of {asked} groups carry a signal after {len(seen)} prompts; the budget of the refill "
-            f"({self.refill.attempts} rounds) is spent, and the step goes on with what there is"
+            f"(attempts: {self.refill.attempts}) is spent, and the step goes on with what there is"
         )
 
     def last_words(self, asked: int) -> str | None:

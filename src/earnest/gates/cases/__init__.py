@@ -39,8 +39,8 @@ from earnest.tasks.rows import Row, read
 from earnest.types import Item, Parsed, Problem, Solution
 from earnest.verifiers import golds
 
-KINDS = ("number", "text", "choice", "reasoning_gym", "constraint", "code", "function", "proof", "expression")
-"""Kinds of gold. `function` is code whose tests name a function that must return something."""
+KINDS = ("number", "text", "choice", "reasoning_gym", "constraint", "code", "function", "proof", "expression", "steps")
+"""Kinds of gold. `function` is code whose tests name a function that must return something; `steps`, a trace, is for `steps`."""
 
 _BY_KEY = {
     "choices": "choice",
@@ -49,6 +49,7 @@ _BY_KEY = {
     "dataset": "reasoning_gym",
     "tests": "code",
     "numbers": "expression",
+    "steps": "steps",
 }
 _HERE = Path(__file__).parent
 _MARKS = ("<think>", "</think>")

@@ -28,6 +28,7 @@ from earnest.verifiers.base import Verifier
 from earnest.verifiers.code.fence import program
 from earnest.verifiers.code.gold import Gold, read
 from earnest.verifiers.code.trial import Outcome, tried
+from earnest.verifiers.entry import given
 from earnest.verifiers.refused import Refused
 from earnest.verifiers.verdicts import right, unanswered, ungradable
 
@@ -66,15 +67,10 @@ class Code(Verifier):
 
     def _before(self, item: Item) -> Verdict | tuple[str, str]:
         """The verdict on what needs no run, else the program and its gold text."""
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        gold = read(item.problem.answer)
-        if isinstance(gold, Refused):
-            return ungradable(f"gold answer: {gold.reason}")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        written = program(text, self.unfenced)
+        found = given(item, read)
+        if isinstance(found, Verdict):
+            return found
+        written = program(found.text, self.unfenced)
         if written is None:
             return unanswered(Status.NO_ANSWER, "no closed block of code")
         if len(written) > MAX_CHARS:

@@ -24,6 +24,8 @@ PROGRAM = "earnest.sandbox.programs"
 TESTS = "earnest.sandbox.proxies"
 WALL_FACTOR = 2
 """Seconds on the wall clock for each of processor time: a busy machine takes longer, a program that sleeps is waited for."""
+AT_ONCE = 16
+"""Asserts that the tests' process is given together, so that it need not wait for each."""
 Tests: TypeAlias = Generator[str, None, None]
 """One text per test as it is run: "" where it is passed, else why not."""
 _LIMITS = ("deadline", "memory", "output")
@@ -191,8 +193,9 @@ def _asserts(program: str, gold: Gold, level: Asked) -> Tests:
             if relay.asked == 0:
                 raise _OurFault(f"gold answer: `setup`: {answer[1]}")
             raise _Fault("wrong", f"the setup of the tests fails: {answer[1]}"[:300])
-        for source in gold.sources:
-            tests.tell(source)
+        for number in range(len(gold.sources)):
+            if number % AT_ONCE == 0:
+                tests.tell(gold.sources[number : number + AT_ONCE])
             answer = relay.until("passed", "failed")
             if answer[0] == "failed" and answer[1] == "CodecError" and relay.answered == 0:
                 raise _OurFault(f"gold answer: a test gives the program what cannot cross: {answer[2]}")

@@ -17,11 +17,12 @@ from typing import ClassVar
 
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers.base import Verifier
-from earnest.verifiers.constraint.reading import read
+from earnest.verifiers.constraint.gold import read
 from earnest.verifiers.constraint.response import MAX_CHARS, Response
 from earnest.verifiers.constraint.rule import Rule, TooMuch
+from earnest.verifiers.entry import given
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import unanswered, ungradable
+from earnest.verifiers.verdicts import unanswered
 
 EXTRACTED_CHARS = 200
 
@@ -40,22 +41,18 @@ class Constraint(Verifier):
 
 
 def _judge(item: Item) -> Verdict:
-    if item.truncated:
-        return unanswered(Status.TRUNCATED, "cut before its end")
-    gold = read(item.problem.answer)
-    if isinstance(gold, Refused):
-        return ungradable(f"gold answer: {gold.reason}")
-    text = item.parsed.answer_text
-    if text is None:
-        return unanswered(Status.NO_ANSWER, "the thought never closed")
+    found = given(item, read)
+    if isinstance(found, Verdict):
+        return found
+    text = found.text
     if len(text) > MAX_CHARS:
         return unanswered(Status.LIMIT, "too long", text[:EXTRACTED_CHARS])
-    response = Response(text.strip())
+    response = Response(text)
     if not response.words:
         return unanswered(Status.NO_ANSWER, "no word is there")
     if _is_echo(response, item.problem.question):
         return unanswered(Status.NO_ANSWER, "the question again, and no answer", text[:EXTRACTED_CHARS])
-    return _verdict(response, gold)
+    return _verdict(response, found.gold)
 
 
 def _is_echo(response: Response, question: str) -> bool:

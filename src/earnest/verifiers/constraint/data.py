@@ -1,7 +1,6 @@
 """Constraints on a response that is data: JSON, JSON of a schema, text of a pattern. A helper, no verifier.
 
-JSON is read strictly: no duplicate keys, no NaN or Infinity (nor a number that overflows to it), no comments, nothing beside it
-but a code fence around all of it. It is measured before it is read: nesting 64 deep, 300 digits in a row, 20,000 values.
+JSON is read strictly (`strict_json.py`), with nothing beside it but a code fence around all of it.
 
 Schemas (JSON Schema 2020-12) are checked with the package `jsonschema`, restricted to keywords whose cost is known: `$ref` only
 to a definition in the same schema and never in a circle, no `format`, `patternProperties` or dynamic references; a schema with
@@ -11,30 +10,25 @@ anything else is refused, so that nothing in it goes unchecked. Patterns are sea
 from __future__ import annotations
 
 import json
-import math
 import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Literal
 
 import regex
 from pydantic import Field, field_validator
 
+from earnest.verifiers import strict_json
 from earnest.verifiers.constraint.response import Response
 from earnest.verifiers.constraint.rule import Rule, TooMuch
+from earnest.verifiers.fences import unwrapped
+from earnest.verifiers.refused import Refused
+from earnest.verifiers.strict_json import MAX_DEPTH
 
-MAX_DEPTH = 64
-MAX_DIGITS = 300
-MAX_VALUES = 20_000
 PATTERN_S = 0.5
 """Seconds of its thread's computing time that all searches for the patterns of one constraint may take."""
-
-
-class NoJson(Exception):
-    """A text that is not JSON."""
 
 
 class JsonFormat(Rule):
@@ -43,10 +37,7 @@ class JsonFormat(Rule):
     type: Literal["json"]
 
     def is_met(self, response: Response) -> bool:
-        try:
-            value = read_json(response.raw)
-        except NoJson:
-            return False
+        value = _json(response.raw)
         return isinstance(value, dict | list) and len(value) > 0
 
 
@@ -64,9 +55,8 @@ class JsonSchema(Rule):
         return schema
 
     def is_met(self, response: Response) -> bool:
-        try:
-            value = read_json(response.raw)
-        except NoJson:
+        value = _json(response.raw)
+        if isinstance(value, Refused):
             return False
         _SPENT.seconds = 0.0
         return _validator(json.dumps(self.schema_, sort_keys=True)).is_valid(value)
@@ -88,16 +78,12 @@ class Regex(Rule):
         return is_found(self.pattern, response.raw)
 
 
-def read_json(text: str) -> Any:
-    """The value of a text that is JSON, with a code fence around it or without. Raises NoJson and TooMuch."""
-    text = text.strip(" \t\r\n\ufeff\u200b")
-    fence = _FENCE.fullmatch(text)
-    text = fence[1] if fence else text
-    _measure(text)
-    try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float)
-    except (ValueError, RecursionError) as error:
-        raise NoJson(str(error)) from None
+def _json(text: str) -> Any | Refused:
+    """The value of a text that is JSON, with a code fence around it or without. Raises TooMuch."""
+    value = strict_json.read(unwrapped(text.strip(" \t\r\n\ufeff\u200b"), _INFOS))
+    if isinstance(value, Refused) and value.limit:
+        raise TooMuch(value.reason)
+    return value
 
 
 def is_found(pattern: str, text: str, left: float = PATTERN_S) -> bool:
@@ -121,50 +107,7 @@ def is_found(pattern: str, text: str, left: float = PATTERN_S) -> bool:
 
 _ATTEMPTS = 3
 _SPENT = threading.local()  # .seconds: what the searches of this thread's present schema have taken
-_FENCE = re.compile(r"```(?:json|JSON|Json)?[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]|,|[0-9]++', re.DOTALL)
-
-
-def _measure(text: str) -> None:
-    """Raises TooMuch for JSON that is too deep, too large or has too long a number; what is in strings does not count."""
-    depth = values = 0
-    for token in _TOKEN.finditer(text):
-        first = text[token.start()]
-        if first in "[{":
-            depth, values = depth + 1, values + 1
-        elif first in "]}":
-            depth -= 1
-        elif first == ",":
-            values += 1
-        elif first != '"' and token.end() - token.start() > MAX_DIGITS:
-            raise TooMuch("a number with too many digits")
-        if depth > MAX_DEPTH or values > MAX_VALUES:
-            raise TooMuch("nested too deeply" if depth > MAX_DEPTH else "too many values")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key that is there twice")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _float(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number too large")
-    if value.is_integer():
-        try:
-            exact = Decimal(digits)
-        except InvalidOperation:
-            raise ValueError("an exponent too large") from None
-        if exact != exact.to_integral_value():
-            raise ValueError("a fraction that would be read as a whole number")
-    return value
+_INFOS = ("", "json", "JSON", "Json")
 
 
 _ONE = ("additionalProperties", "items", "contains", "propertyNames", "not", "if", "then", "else")

@@ -35,6 +35,7 @@ from earnest.types import Item, Status, Verdict
 from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.math.claims import claim
 from earnest.verifiers.math.compare import difference
@@ -50,7 +51,7 @@ from earnest.verifiers.math.same import constant
 from earnest.verifiers.math.tolerance import within
 from earnest.verifiers.number import NUMBER, NUMBER_WORD, units_agree
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import right, unanswered, ungradable, wrong
+from earnest.verifiers.verdicts import quoted, right, unanswered, wrong
 
 _SHORT = 64
 _WHOLE_TEXT = 1000
@@ -81,20 +82,15 @@ class Math(Verifier):
         return gold.reason if isinstance(gold, Refused) else None
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        answer = item.problem.answer
-        gold = read_gold(answer) if answer is not None else Refused("there is none")
-        if isinstance(gold, Refused):
-            return ungradable(f"gold answer: {gold.reason}")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        text = unescaped(text.strip())
-        if not text:
-            return unanswered(Status.NO_ANSWER, "nothing there")
-        said = _said(text, gold)
-        return said.verdict if said.verdict is not None else _graded(said, gold)
+        found = given(item, _gold)
+        if isinstance(found, Verdict):
+            return found
+        said = _said(unescaped(found.text), found.gold)
+        return said.verdict if said.verdict is not None else _graded(said, found.gold)
+
+
+def _gold(answer: str | None) -> Gold | Refused:
+    return Refused("there is none") if answer is None else read_gold(answer)
 
 
 # ------------------------------------------------------------------------------------------------ what was said
@@ -119,7 +115,7 @@ def _said(text: str, gold: Gold) -> _Said:
         return _Said(verdict=unanswered(Status.NO_ANSWER, settled.reason))
     extracted = settled.text.strip()
     if settled.depth > MAX_NESTING and not gold.is_met_by_text(extracted):
-        return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", clip(extracted)))
+        return _Said(verdict=unanswered(Status.LIMIT, "nested too deeply", quoted(extracted)))
     rest = commitment.retraction(text, settled)
     later = {_key(m[0]) for m in NUMBER.finditer(rest)} - {None}
     if (
@@ -128,7 +124,7 @@ def _said(text: str, gold: Gold) -> _Said:
         or _is_contradicted(text, settled)
         or _has_rival_line(text, extracted)
     ):
-        return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", clip(extracted)))
+        return _Said(verdict=unanswered(Status.NO_ANSWER, "several different answers", quoted(extracted)))
     if text.startswith("\\", settled.start):
         if isinstance(gold.node, Quantity) and not isinstance(read(bare(extracted)), Quantity):
             extracted += unit_after(text, settled.end)
@@ -256,7 +252,7 @@ def _key_of_words(text: str) -> Hashable | None:
 
 def _graded(answer: _Said, gold: Gold) -> Verdict:
     said = answer.text
-    shown = clip(said.strip())
+    shown = quoted(said.strip())
     if not said.strip():
         return unanswered(Status.NO_ANSWER, "nothing there")
     if gold.is_met_by_text(said):
@@ -310,7 +306,3 @@ def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
     if gold.tolerance is None:
         return difference(gold_node, node, budget)
     return within(gold_node, node, gold.tolerance, budget)
-
-
-def clip(text: str) -> str:
-    return text if len(text) <= 200 else text[:197] + "..."

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from earnest.verifiers import latex
 from earnest.verifiers.commitment import Candidate
 from earnest.verifiers.math.folding import fold
 from earnest.verifiers.math.measures import is_letter_unit, is_unit
@@ -16,10 +17,8 @@ from earnest.verifiers.units import is_unit_word
 
 _ENDS = ' \t\r\n*`"“”'
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"))
-_LAYOUT = re.compile(
-    r"\\(?:left|right|displaystyle|text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|hbox|boxed|fbox)(?![A-Za-z])"
-    r"|\\[,;:!>\ ]|\$"
-)
+_WRAPPERS = (*latex.TEXT, *latex.LETTERS, *latex.SELDOM, *latex.BOXES, "textnormal", "left", "right", "displaystyle")
+_LAYOUT = re.compile(latex.pattern(*_WRAPPERS) + r"(?![A-Za-z])|\\[,;:!>\ ]|\$")
 _BLANKS = re.compile(r"(?<=[^\w\s])[\s~]++|[\s~]++(?=[^\w\s])")
 MAX_SENTENCE = 400
 _CONCLUDES = re.compile(
@@ -42,7 +41,7 @@ _HEDGES = re.compile(
 _IS = re.compile(r"\b(?:is|are|equals)\b[ \t]*:?")
 _TWICE = re.compile(r"\\\\(?=[A-Za-z])")
 _NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)? ?=")
-_UNIT = re.compile(
+_UNIT = re.compile(  # a unit is set upright, so that no other wrapper stands around one
     r"[ $~]{0,4}(?:\\[,;: ])?[ ]?(?:\\(?:text|mathrm|mbox) ?\{[ ~]?([A-Za-z/]{1,14}) ?\}|([A-Za-z/]{2,14})(?![\w/]))"
     r"(?: ?\^ ?\{?([23])\}?)?"
 )

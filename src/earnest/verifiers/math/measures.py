@@ -23,11 +23,6 @@ _POWERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": 
 _WORD = re.compile(r"([^\W\d_]+|[$€£¥₹¢])(\^[23])?")
 
 
-def money(sign: str) -> str:
-    """The unit of a currency sign."""
-    return sign
-
-
 def is_unit(word: str) -> bool:
     """True for the name or the abbreviation of a common unit."""
     return word.lower() in _NAMES and len(word) > 1

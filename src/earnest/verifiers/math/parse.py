@@ -130,7 +130,7 @@ class _Parser(Terms):
         if self.now.kind == "money":
             unit = self.take().text
             value = self.region()
-            return Quantity(value, measures.money(unit))
+            return Quantity(value, unit)
         start = self.at
         value = self.region()
         terms, widths = [value], [self.tokens[start].width]
@@ -157,7 +157,7 @@ class _Parser(Terms):
             case _:
                 pass
         if self.now.kind == "money":
-            return Quantity(value, measures.money(self.take().text))
+            return Quantity(value, self.take().text)
         if self.now.kind not in ("text", "word"):
             return value
         if not _has_number(value):

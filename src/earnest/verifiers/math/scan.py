@@ -25,6 +25,7 @@ from earnest.verifiers.math.nodes import (
     Unreadable,
 )  # fmt: skip
 from earnest.verifiers.math.vocabulary import (
+    AROUND_FORMULAS,
     CAPITALS,
     CLOSING,
     FONTS,
@@ -311,8 +312,8 @@ class _Scanner:
                 self.digits += inner.digits
             return
         if "{" in words or "\\" in words.replace("\\ ", " ").replace("\\%", "%"):
-            if command in ("mathrm", "operatorname", "textbf", "text", "textit", "mbox"):
-                return  # mathematics in another font: its braces stay and group
+            if command in AROUND_FORMULAS:
+                return
             raise Unreadable("mathematics inside of text")
         self.at = end + 1
         self._add("text", words.replace("\\ ", " ").replace("\\%", "%"))

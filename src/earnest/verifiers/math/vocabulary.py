@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from earnest.verifiers import latex
+
 _LAYOUT = """
     left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr displaystyle textstyle scriptstyle
     quad qquad limits nolimits large Large LARGE huge Huge small normalsize tiny bf it rm sf tt em boldmath hfill
     hspace* mathstrut strut thinspace medspace thickspace enspace negthinspace allowbreak
 """
-_FONT_COMMANDS = """
-    mathbf mathit mathsf mathtt mathnormal boldsymbol bm boxed fbox ensuremath underline mathbin mathord mathcal bold
-    pmb vec overrightarrow
-"""
-_TEXT_COMMANDS = """
-    text textbf textit textrm textsf texttt textnormal textup textsc mbox hbox mathrm operatorname emph
-"""
+_FONT_COMMANDS = "mathbf mathit mathsf ensuremath underline mathbin mathord mathcal bold pmb vec overrightarrow"
 _FUNCTION_NAMES = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lg gcd lcm max min"
 _STRUCTURES = """
     frac dfrac tfrac cfrac sqrt surd binom dbinom tbinom overline bar hat angle triangle sum prod begin end circ degree
@@ -23,9 +19,11 @@ _SPELT_OUT = "percent sin cos tan pi log ln exp gcd lcm infinity"
 
 LAYOUT = frozenset(_LAYOUT.split())
 """Left out."""
-FONTS = frozenset(_FONT_COMMANDS.split())
+FONTS = latex.BOXES | latex.OTHER_LETTERS | frozenset(_FONT_COMMANDS.split())
 """Left out; their braces stay, and group."""
-TEXT = frozenset(_TEXT_COMMANDS.split())
+TEXT = latex.TEXT | latex.OTHER_TEXT | {"textrm", "hbox", "mathrm"}
+AROUND_FORMULAS = latex.TEXT | {"mathrm", "operatorname"}
+"""Of these, what may hold a formula: its braces stay, and group. In the others a formula is refused."""
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 STRUCTURES = frozenset(_STRUCTURES.split())
 """What `commands` reads the arguments of."""

@@ -23,31 +23,34 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from earnest.component import DataPath
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Uncommitted
+from earnest.verifiers.entry import given
 from earnest.verifiers.proof import coq, metamath
 from earnest.verifiers.proof.answer import proof_text
 from earnest.verifiers.proof.check import Target
 from earnest.verifiers.proof.coq import CoqGoal
 from earnest.verifiers.refused import Refused
-from earnest.verifiers.verdicts import unanswered, ungradable
+from earnest.verifiers.verdicts import unanswered
 
 Goal: TypeAlias = "Target | CoqGoal"
 JOBS = 4
 """Proofs that are put to Coq at the same time, if the machine has the processors."""
 
 
-def _beside_the_data() -> str | None:
-    root = os.environ.get("EARNEST_DATA")
-    folder = Path(root, "..", "verify", "metamath").resolve() if root else None
-    return str(folder) if folder is not None and folder.is_dir() else None
+BESIDE_THE_DATA = "$EARNEST_DATA/../verify/metamath"
+
+
+def _if_there(value: object) -> object:
+    """None for the default where it is no folder, so that golds of the shipped database need none."""
+    return None if value == BESIDE_THE_DATA and not Path(os.path.expandvars(BESIDE_THE_DATA)).is_dir() else value
 
 
 class Proof(Verifier):
@@ -55,8 +58,10 @@ class Proof(Verifier):
 
     version: ClassVar[str] = "1"
 
-    databases: DataPath | None = Field(default_factory=_beside_the_data)
-    """Folder of the Metamath databases that golds name. Default: `verify/metamath` beside $EARNEST_DATA, if it is there."""
+    databases: Annotated[DataPath | None, BeforeValidator(_if_there)] = Field(
+        default=BESIDE_THE_DATA, validate_default=True
+    )
+    """Folder of the Metamath databases that golds name. The default is taken where it is a folder, and is null elsewhere."""
 
     seconds: float = Field(20.0, gt=0)
     """Seconds of processor time that Coq may take for each of its steps; five times as long on the wall clock."""
@@ -75,15 +80,10 @@ class Proof(Verifier):
         return goal.reason if isinstance(goal, Refused) else None
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        goal = self._goal(item.problem.answer)
-        if isinstance(goal, Refused):
-            return ungradable(f"gold answer: {goal.reason}")
-        text = item.parsed.answer_text
-        if text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        proof = proof_text(text)
+        found = given(item, self._goal)
+        if isinstance(found, Verdict):
+            return found
+        goal, proof = found.gold, proof_text(found.text)
         if isinstance(proof, Uncommitted):
             return unanswered(Status.NO_ANSWER, proof.reason)
         if not proof:

@@ -1,16 +1,15 @@
 """The proof in an answer: its last fenced block, else what stands in its box or `<answer>` tag, else all of it.
 
 A helper of the proof verifier. The last of several blocks counts, as whoever writes on replaces what he wrote: a proof
-is checked and not compared, so nothing is won by writing several. A block that never closes is no proof. Linear in the
-text.
+is checked and not compared, so nothing is won by writing several. A block that never closes is no proof. Fences are read
+loosely (`fences.py`), because in a proof blanks mean nothing and `~` is a sign. Linear in the text.
 """
 
 from __future__ import annotations
 
 from earnest.verifiers import commitment
 from earnest.verifiers.commitment import Uncommitted
-
-FENCE = "```"
+from earnest.verifiers.fences import FENCE, blocks
 
 
 def proof_text(text: str) -> str | Uncommitted:
@@ -27,21 +26,9 @@ def proof_text(text: str) -> str | Uncommitted:
 
 
 def _last_block(text: str) -> str | Uncommitted:
-    last: list[str] | None = None
-    block: list[str] | None = None
-    for line in text.splitlines():
-        bare = line.strip()
-        if block is not None:
-            if bare == FENCE:
-                last, block = block, None
-            else:
-                block.append(line)
-        elif bare.startswith(FENCE):
-            inline = bare[len(FENCE) :].removesuffix(FENCE)
-            if len(bare) > 2 * len(FENCE) and bare.endswith(FENCE):
-                last = [inline]
-            else:
-                block = []
-    if block is not None:
+    found = blocks(text, loose=True)
+    if not found:
+        return Uncommitted("a fence that begins no block")
+    if found[-1].is_open:
         return Uncommitted("a fenced block that never closes")
-    return Uncommitted("a fence that begins no block") if last is None else "\n".join(last).strip()
+    return "\n".join(found[-1].text.splitlines()).strip()

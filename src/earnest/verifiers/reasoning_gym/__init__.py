@@ -28,6 +28,7 @@ from earnest.sandbox.jobs import CodecError, Limits, SandboxError, call
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
+from earnest.verifiers.entry import given
 from earnest.verifiers.reasoning_gym.checks import OWN, same
 from earnest.verifiers.reasoning_gym.formulas import Unreadable
 from earnest.verifiers.reasoning_gym.rows import Name, Row, installed, rows_of
@@ -62,14 +63,10 @@ class ReasoningGym(Verifier):
         return [self._judge(item) for item in items]
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        gold = _gold(item.problem.answer)
-        if isinstance(gold, Refused):
-            return ungradable(f"gold answer: {gold.reason}")
-        if item.parsed.answer_text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
-        text = tagged(item.parsed.answer_text)
+        found = given(item, _gold)
+        if isinstance(found, Verdict):
+            return found
+        gold, text = found.gold, tagged(found.text)
         if isinstance(text, Refused):
             return unanswered(Status.NO_ANSWER, text.reason)
         made = _rows(gold)

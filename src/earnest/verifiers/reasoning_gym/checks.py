@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from earnest.seeding import rng
-from earnest.verifiers import literal
+from earnest.verifiers import literal, strict_json
 from earnest.verifiers.literal import Literal
 from earnest.verifiers.reasoning_gym.formulas import (
     FUNCTIONS,
@@ -23,8 +23,8 @@ from earnest.verifiers.reasoning_gym.formulas import (
     parse,
 )  # fmt: skip
 from earnest.verifiers.reasoning_gym.rows import Row
+from earnest.verifiers.refused import Refused
 
-MAX_JSON_DEPTH = 16
 POINTS = 12
 CLOSE = 1e-6
 """Relative difference at which two slopes are equal; they are computed in double precision, without differences."""
@@ -54,34 +54,8 @@ def _number(text: str) -> Fraction | None:
 
 
 def _is_same_json(text: str, answer: str) -> bool:
-    if max(_depth(text), _depth(answer)) > MAX_JSON_DEPTH:
-        return False
-    try:
-        one, two = (
-            json.loads(side, object_pairs_hook=_distinct, parse_constant=_no_constant) for side in (text, answer)
-        )
-    except (ValueError, RecursionError):
-        return False
-    return _canonical(one) == _canonical(two)
-
-
-def _depth(text: str) -> int:
-    """An upper bound of the nesting."""
-    depth = deepest = 0
-    for char in text:
-        depth += (char in "[{") - (char in "]}")
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _distinct(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise ValueError("a key twice")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    one, two = strict_json.read(text), strict_json.read(answer)
+    return not isinstance(one, Refused) and not isinstance(two, Refused) and _canonical(one) == _canonical(two)
 
 
 def _canonical(value: object) -> str:

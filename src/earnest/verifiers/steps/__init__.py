@@ -26,6 +26,7 @@ from typing import ClassVar
 
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers.base import Verifier
+from earnest.verifiers.entry import given, no_gold
 from earnest.verifiers.steps import tokens
 from earnest.verifiers.steps.links import Link, Outcome, judge
 from earnest.verifiers.steps.runs import Run
@@ -78,13 +79,10 @@ class Steps(Verifier):
         return [self._judge(item) for item in items]
 
     def _judge(self, item: Item) -> Verdict:
-        if item.truncated:
-            return unanswered(Status.TRUNCATED, "cut before its end")
-        if item.parsed.answer_text is None:
-            return unanswered(Status.NO_ANSWER, "the thought never closed")
+        found = given(item, no_gold)
+        if isinstance(found, Verdict):
+            return found
         text = item.parsed.text
-        if not item.parsed.answer_text.strip():
-            return unanswered(Status.NO_ANSWER, "nothing there")
         if len(text) > MAX_CHARS:
             return unanswered(Status.LIMIT, "too long")
         checks = steps(text)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from earnest.verifiers import latex
 from earnest.verifiers.literal import fold
 
 MAX_DIGITS = 256
@@ -115,10 +116,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("quad", "qquad", "implies", "Rightarrow", "rightarrow", "to", "newline", "item"), (BREAK, "")),
     **dict.fromkeys(("ldots", "dots", "cdots"), (UNKNOWN, "...")),
 }  # fmt: skip
-_TRANSPARENT_NAMES = """
-    left right big Big bigl bigr Bigl Bigr displaystyle boxed fbox text textbf textit mathrm mathbf mbox hbox rm bf
-"""
-_TRANSPARENT = frozenset(_TRANSPARENT_NAMES.split())
+_LAYOUT = frozenset(["left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "rm", "bf", "hbox"])
+_TRANSPARENT = _LAYOUT | latex.TEXT | latex.LETTERS | latex.BOXES  # what is rare makes a claim not checkable
 _WORD_OPERATORS = {"plus": "+", "minus": "-", "times": "*", "x": "*", "X": "*", "mod": "mod", "modulo": "mod"}
 _TWO_WORDS = {("multiplied", "by"): "*", ("divided", "by"): "/"}
 _WORD_PREFIXES = {"twice": 2, "double": 2, "thrice": 3, "triple": 3}

@@ -10,14 +10,15 @@ import os
 import select
 import signal
 import socket
+import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from earnest.sandbox._run import BEGUN
+from earnest.sandbox._inside import BEGUN, ENDED
 from earnest.sandbox.codec import CodecError, decode, encode, framed, unframed
-from earnest.sandbox.limits import Ended, Lost, Request, SandboxError
+from earnest.sandbox.terms import Ended, Lost, Request, SandboxError
 
 if TYPE_CHECKING:
     from earnest.sandbox._server import Server
@@ -139,10 +140,9 @@ class Job:
         if self.server.control.fileno() not in ready:
             return
         try:
-            code, cpu_s, _ = decode(self.server.control.recv(_CHUNK))
-        except (OSError, CodecError):
+            self._ended = ENDED.unpack(self.server.control.recv(_CHUNK))
+        except (OSError, struct.error):
             raise Lost("the fork server is gone") from None
-        self._ended = (code, cpu_s)
         self._receive()
         if not self._has_begun and not self._is_over:
             raise Lost("a job could not be given its walls")
