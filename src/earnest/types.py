@@ -256,7 +256,7 @@ class Batch:
     return_T: Tensor | None = None
     old_value_T: Tensor | None = None
     ref_logp_T: Tensor | None = None
-    pairs: Pairs | None = None  # where its sequences are pairs
+    pairs: Pairs | None = None  # where its sequences are whole pairs
 
     @property
     def sequences(self) -> int:

@@ -55,7 +55,9 @@ def test_the_rewards_and_the_weight_of_the_gradient() -> None:
 
 def test_means_over_tokens_are_another_loss() -> None:
     dpo = DPO(alpha=0.0)
-    means = [Side(s.logp_P / s.length_P, s.ref_logp_P / s.length_P, s.length_P) for s in (side("chosen"), side("rejected"))]
+    means = [
+        Side(s.logp_P / s.length_P, s.ref_logp_P / s.length_P, s.length_P) for s in (side("chosen"), side("rejected"))
+    ]
     assert dpo.pair_loss(*means).loss_P.item() == pytest.approx(EXPECTED["dpo_of_means_which_is_wrong"], abs=1e-12)
 
 

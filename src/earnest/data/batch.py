@@ -87,14 +87,11 @@ def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
 
 
 def _pairs(samples: Sequence[Sample], device: torch.device) -> Pairs | None:
-    """Where each pair's two sides are; None where the samples are no pairs."""
-    if all(s.pair is None for s in samples):
-        return None
+    """Where each pair's two sides are; None where not every sample has its other side here, as when one side is only read."""
     places = {(s.pair, s.chosen): place for place, s in enumerate(samples)}
     numbers = list(dict.fromkeys(s.pair for s in samples))
-    assert None not in numbers and len(places) == len(samples) == 2 * len(numbers), (
-        "a pair has one chosen, one rejected"
-    )
+    if None in numbers or not len(places) == len(samples) == 2 * len(numbers):
+        return None
     chosen, rejected = ([places[number, side] for number in numbers] for side in (True, False))
     weight_P = torch.tensor([samples[i].weight for i in chosen], dtype=torch.float32)
     return Pairs(torch.tensor(chosen).to(device), torch.tensor(rejected).to(device), weight_P.to(device))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import lcm
 
 from torch import Tensor
 
@@ -37,9 +38,10 @@ def pairs_of(group: Group, most: int | None, *names: str | int) -> list[Pair]:
     draw.shuffle(right)
     draw.shuffle(wrong)
     few, many = sorted((right, wrong), key=len)
-    # Round i pairs the j-th of the few with the (j + i)-th of the many: all pairs in the end, and each once.
     count = len(few) if most is None else min(most, len(few) * len(many))
-    met = [(few[n % len(few)], many[(n + n // len(few)) % len(many)]) for n in range(count)]
+    # Both sides go round; when they would meet as before, one is moved on by a place. No pair comes twice before all have come.
+    period = lcm(len(few), len(many))
+    met = [(few[n % len(few)], many[(n + n // period) % len(many)]) for n in range(count)]
     return [Pair(a, b) if few is right else Pair(b, a) for a, b in met]
 
 

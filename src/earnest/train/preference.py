@@ -33,7 +33,8 @@ class PairedCompletions(Loss):
         self.preference, self.temperature = preference, temperature
 
     def __call__(self, batch: Batch, forward: Forward) -> Cost:
-        assert batch.pairs is not None and batch.ref_logp_T is not None
+        assert batch.pairs is not None, "a pair was torn apart"
+        assert batch.ref_logp_T is not None
         chosen, rejected = _sides(batch, forward.logp_T, batch.ref_logp_T)
         found = self.preference.pair_loss(chosen, rejected)
         right_P, wrong_P = (self.preference.reward(side).detach() for side in (chosen, rejected))
