@@ -31,7 +31,8 @@ from policies import request
 PLUGINS = {f"{kind}-{name}": (kind, name) for kind, name, _ in shipped()}
 EXAMPLES: dict[str, Any] = {"id": "one", "steps": 2, "lr": 1e-3, "path": "rows.jsonl", "completions": [[5, 6]]}
 EXAMPLES |= {"function.path": "rewards.py:exact", "combine.of": ["number", "string"], "subset": "snarks"}
-EXAMPLES |= {"reasoning_gym.dataset": "chain_sum"}
+EXAMPLES |= {"reasoning_gym.dataset": "chain_sum", "mix.of": ["chain", "skills"]}
+EXAMPLES |= {"by_task.of": [{"task": "chain", "use": "number"}]}
 """Values of required fields, by name, or by plug-in and name where they mean something else there."""
 
 ROOT = Path(__file__).parents[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from builders import Toy
 from earnest import component
-from earnest.data.batch import pack, split
+from earnest.data.batch import bundles, pack, split
 from earnest.data.pairs import referred, together
 from earnest.data.reading import read_tokens
+from earnest.distributed.ranks import Ranks
 from earnest.models.base import Forward, Policy
 from earnest.preference.base import PairLoss, Preference, Side
 from earnest.train.preference import PairedCompletions
@@ -162,6 +164,19 @@ def test_no_way_of_splitting_an_update_changes_it(tiny_policy: Policy, preferenc
             scale = whole.abs().max().item()
             torch.testing.assert_close(other, whole, rtol=1e-4, atol=2e-6 * max(1.0, scale))
             assert its_loss == pytest.approx(loss, rel=1e-5)
+
+
+def test_shares_of_an_update_add_up_to_it(tiny_policy: Policy, preference: Preference) -> None:
+    policy = copy.deepcopy(tiny_policy)
+    samples = pairs_of_tokens(policy)
+    whole, loss = gradient(policy, preference, samples, 100_000)
+    for size in (2, 3, 7):
+        shares = [tuple(chain.from_iterable(Ranks(rank, size).mine(bundles(samples)))) for rank in range(size)]
+        found = [gradient(policy, preference, share, 40) for share in shares if share]
+        torch.testing.assert_close(
+            torch.stack([g for g, _ in found]).sum(0), whole, rtol=1e-4, atol=2e-6 * max(1.0, whole.abs().max().item())
+        )
+        assert sum(part for _, part in found) == pytest.approx(loss, rel=1e-5)
 
 
 def test_the_loss_is_of_sums_over_sampled_tokens_and_a_mean_over_pairs(

@@ -53,6 +53,7 @@ def specs(folder: Path) -> dict[str, dict[str, Any]]:
     gym = {"dataset": "chain_sum", "train_size": 300, "dev_size": 60, "test_size": 60}
     return {
         "jsonl": {"path": str(folder / "rows.jsonl")},
+        "mix": {"of": [{"use": {"name": "jsonl", "path": str(folder / "rows.jsonl")}, "name": "own"}, "chain"]},
         "bbh": {"subset": "date_understanding"},
         "reasoning_gym": gym,
     }
@@ -79,7 +80,7 @@ def task(request: pytest.FixtureRequest, folder: Path) -> Task:
 
 @pytest.fixture
 def verifier(task: Task) -> Verifier:
-    return component.build("verifier", task.verifier_name)
+    return task.own_verifier()
 
 
 def some(task: Task, split: Split, most: int = 2000) -> list[Problem]:
@@ -105,7 +106,7 @@ def test_there_are_tasks():
 
 
 def test_names_a_verifier_that_is_there(task: Task):
-    assert task.verifier_name in component.names("verifier")
+    assert task.verifier_name in component.names("verifier") and task.own_verifier().name == task.verifier_name
 
 
 def test_splits_share_no_question(task: Task):
@@ -134,7 +135,7 @@ def test_held_out_problems_are_distinct(task: Task, split: Split):
 def test_problems_name_their_task_and_are_json(task: Task):
     for split in task.splits:
         for problem in some(task, split, 50):
-            assert problem.task == task.name and problem.id.startswith(f"{task.name}/")
+            assert problem.task in {leaf.name for leaf in task.leaves()} and problem.id.startswith(f"{problem.task}/")
             assert json.loads(json.dumps(problem.meta)) == problem.meta
 
 

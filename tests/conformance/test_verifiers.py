@@ -71,6 +71,7 @@ GRADERS = [
 def verifier(request: pytest.FixtureRequest, tmp_path: Path) -> Verifier:
     (tmp_path / "rewards.py").write_text(EXACT, encoding="utf-8")
     spec = {"function": "rewards.py:exact", "combine": {"name": "combine", "of": ["number", "string"]}}
+    spec |= {"by_task": {"name": "by_task", "of": [{"task": "t", "use": "number"}, {"task": "u", "use": "math"}]}}
     return component.build("verifier", spec.get(request.param, request.param), component.BuildContext(tmp_path))
 
 

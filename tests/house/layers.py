@@ -18,7 +18,7 @@ LAYERS = (
     ("functional", "sandbox"),
     ("prompts", "verifiers", "rewards", "models", "engines", "algorithms", "preference", "trackers"),
     ("tasks", "sampling"),
-    ("data",),
+    ("data", "distributed"),
     ("gates", "follow"),
     ("train", "evaluate"),
     ("stages",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -71,6 +72,24 @@ def test_trls_own_rewards_read_conversations_only_and_the_failure_says_so() -> N
         [rollout("<think>6*7</think>42", talk=False)], 0
     )
     assert isinstance(failed, Failed) and "TypeError: string indices" in failed.reason
+
+
+def test_overlong_and_repetition_are_trls() -> None:
+    from trl.rewards import get_repetition_penalty_reward, get_soft_overlong_punishment
+
+    drawn = random.Random(0)
+    ids = [[drawn.randrange(4) for _ in range(length)] for length in (*range(12), *range(40, 61))]
+    rollouts = [
+        replace(plain, completion=replace(plain.completion, token_ids=tuple(row)))
+        for row in ids
+        for plain in [make_rollout(0, 0, 0.0, len(row))]
+    ]
+    for n in (1, 2, 3, 5):
+        term = build("reward", {"name": "repetition", "ngram_size": n})
+        assert term.score(rollouts, 0) == pytest.approx(get_repetition_penalty_reward(n, -1.0)(ids), abs=1e-12)
+    for limit, cache in ((50, 10), (60, 7), (45, 45)):
+        term = build("reward", {"name": "overlong", "max_length": limit, "cache": cache})
+        assert term.score(rollouts, 0) == pytest.approx(get_soft_overlong_punishment(limit, cache)(ids), abs=1e-12)
 
 
 def test_a_function_gives_the_same_numbers_in_trls_trainer(

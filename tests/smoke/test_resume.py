@@ -24,7 +24,8 @@ stages:
   - {stage: sft, worked_share: 0.5, batch_size: 8, steps: 14, lr: 2e-3, checkpoint_every: 5, probe_every: 4,
      probe_problems: 10, max_tokens: 20, until: {worked_accuracy: 1.0}, replay: {task: skills, share: 0.25}}
   - {stage: rl, algorithm: ppo, prompts_per_step: 4, group_size: 4, steps: 12, lr: 1e-3, max_tokens: 20,
-     checkpoint_every: 5, gates: []}
+     checkpoint_every: 5, gates: [],
+     reward: [correct, {use: overlong, weight: 0.1}, {use: kimi_length, weight: 0.1, after: 4}]}
   - {stage: eval, problems: 20, k: 2, max_tokens: 20}
   - report
 """

@@ -100,3 +100,24 @@ def test_samples_that_the_engine_gave_up_on_are_not_cut_at_the_limit() -> None:
     groups = [group(i, row, cut=1, how=Finish.ABORT) for i, row in enumerate(MIXED)]
     result = Support().check(Samples(stage="rl", groups=groups, permuted=[[verdict(False)] * 4] * 100))
     assert (result.outcome, result.numbers["cut"]) == ("passed", 0.0)
+
+
+def of(task: str, number: int, rights: Sequence[bool]) -> Group:
+    found = group(number, rights)
+    problem = replace(found.problem, task=task)
+    return Group(problem, tuple(replace(r, problem=problem) for r in found.rollouts))
+
+
+def test_the_support_gate_names_the_part_without_support() -> None:
+    mixed = [of("chain", i, [True, False, False, False]) for i in range(60)]
+    dead = [of("algebra", i + 60, [False] * 4) for i in range(60)]
+    nothing = [[Verdict(status=Status.OK, correct=False, score=0.0)] * 4] * 60
+    good = Support().check(Samples(stage="rl", groups=mixed, permuted=nothing))
+    result = Support().check(Samples(stage="rl", groups=mixed + dead, permuted=nothing * 2))
+    assert good.outcome == "passed" and result.outcome == "refused"
+    assert result.reason.startswith("algebra: the model is not shown to be better than chance")
+    assert "chain:" not in result.reason and result.remedy.startswith("algebra: ")
+    assert result.numbers["chain"] == good.numbers
+    both = [of("algebra", i + 60, [True, False, False, False]) for i in range(60)]
+    well = Support().check(Samples(stage="rl", groups=mixed + both, permuted=nothing * 2))
+    assert well.outcome == "passed" and "chain: pass@1 0.250" in well.reason and "; algebra: pass@1" in well.reason

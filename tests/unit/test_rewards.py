@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -48,6 +48,15 @@ class Length(Reward):
         return [None if n == 1 else Failed("four") if n == 4 else float(n) for n in lengths]
 
 
+class First(Reward):
+    """Prefers a completion by its first token: a shape that an untrained model's completions differ in."""
+
+    shapes: ClassVar[bool] = True
+
+    def score(self, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
+        return [(r.completion.token_ids or (0,))[0] / 8 for r in rollouts]
+
+
 class Raises(Reward):
     """Fails on the rollouts of index 1 by raising."""
 
@@ -66,7 +75,7 @@ def group(*rollouts: Rollout) -> list[Group]:
 
 
 def rewards(groups: Sequence[Group], *weighted: Weighted, seed: int = 0) -> list[float | None]:
-    return [r.reward for g in reward(groups, weighted, seed).groups for r in g.rollouts]
+    return [r.reward for g in reward(groups, weighted, seed, 0).groups for r in g.rollouts]
 
 
 # ------------------------------------------------------------------------------------------------ in a recipe
@@ -120,7 +129,7 @@ def test_a_users_class_is_called_by_its_name(tmp_path: Path) -> None:
 def test_the_reward_is_the_weighted_sum_and_the_verdict_stays() -> None:
     groups = group(*(make_rollout(0, i, right, length) for i, (right, length) in enumerate([(1.0, 2), (0.0, 3)])))
     weighted = (Weighted(use=Correct()), Weighted(use=Length(), weight=-0.25, name="long"))
-    found = reward(groups, weighted, 0)
+    found = reward(groups, weighted, 0, 0)
     (after,) = found.groups
     assert [r.reward for r in after.rollouts] == [1.0 - 0.5, 0.0 - 0.75] and found.failure == ""
     assert [dict(r.reward_parts) for r in after.rollouts] == [
@@ -133,7 +142,7 @@ def test_the_reward_is_the_weighted_sum_and_the_verdict_stays() -> None:
 def test_what_does_not_apply_adds_nothing_and_what_fails_leaves_no_reward() -> None:
     groups = group(*(make_rollout(0, i, 1.0, length) for i, length in enumerate([1, 4, 2])))
     both = (Weighted(use=Correct()), Weighted(use=Length()))
-    found = reward(groups, both, 0)
+    found = reward(groups, both, 0, 0)
     assert [r.reward for r in found.groups[0].rollouts] == [1.0, None, 3.0]
     assert [r.reward_parts["Length"] for r in found.groups[0].rollouts] == [None, None, 2.0]
     assert found.failure == "reward term 'Length': four"
@@ -148,19 +157,29 @@ def test_no_reward_of_any_kind_where_grading_failed() -> None:
 
 def test_a_term_that_raises_or_gives_no_number_fails_where_it_does() -> None:
     groups = group(*(make_rollout(0, i, 1.0, 2) for i in range(3)))
-    found = reward(groups, (Weighted(use=Raises()),), 0)
+    found = reward(groups, (Weighted(use=Raises()),), 0, 0)
     assert [r.reward for r in found.groups[0].rollouts] == [0.5, None, None]
     assert found.failure == "reward term 'Raises': ValueError: no"
 
 
 @pytest.mark.parametrize(
-    ("well_formed", "finish", "score"),
-    [(True, Finish.STOP, 1.0), (True, Finish.LENGTH, 0.0), (True, Finish.ABORT, 0.0), (False, Finish.STOP, 0.0)],
-)
-def test_the_format_is_well_formed_and_not_cut(well_formed: bool, finish: Finish, score: float) -> None:
-    rollout = make_rollout(0, 0, 0.0, 2)
-    parsed = Parsed(text="", thought="", answer_text="", well_formed=well_formed)
-    rollout = replace(rollout, parsed=parsed, completion=replace(rollout.completion, finish=finish))
+    ("well_formed", "finish", "status", "score"),
+    [
+        (True, Finish.STOP, Status.OK, 1.0), (True, Finish.LENGTH, Status.TRUNCATED, 0.0),
+        (True, Finish.ABORT, Status.OK, 0.0), (False, Finish.STOP, Status.OK, 0.0),
+        (True, Finish.STOP, Status.NO_ANSWER, 0.0), (True, Finish.STOP, Status.LIMIT, 0.0),
+        (True, Finish.STOP, Status.ERROR, Failed("broken")), (False, Finish.LENGTH, Status.ERROR, Failed("broken")),
+    ],
+)  # fmt: skip
+def test_the_format_is_well_formed_not_cut_and_with_an_answer_that_can_be_read(
+    well_formed: bool, finish: Finish, status: Status, score: Score
+) -> None:
+    rollout = make_rollout(0, 0, NAN if status is Status.ERROR else 0.0, 2)
+    rollout = replace(
+        rollout, parsed=Parsed(text="", thought="", answer_text="", well_formed=well_formed),
+        completion=replace(rollout.completion, finish=finish),
+        verdict=replace(rollout.verdict, status=status, reason="broken"),
+    )  # fmt: skip
     assert Format().score([rollout], 0) == [score]
 
 
@@ -173,7 +192,7 @@ def test_chance_depends_on_seed_problem_and_sample_alone() -> None:
     assert Random(probability=0.25).score(many, 8) != drawn
     by_problem = [tuple(drawn[40 * g : 40 * g + 40]) for g in range(50)]
     assert len(set(by_problem)) == 50 and len(set(zip(*by_problem, strict=True))) == 40
-    two = reward(group(*many), (Weighted(use=Random()), Weighted(use=Random(), name="other")), 7).groups[0].rollouts
+    two = reward(group(*many), (Weighted(use=Random()), Weighted(use=Random(), name="other")), 7, 0).groups[0].rollouts
     assert any(r.reward_parts["random"] != r.reward_parts["other"] for r in two)
 
 
@@ -225,6 +244,26 @@ def test_the_advantage_follows_the_reward_and_the_metrics_have_every_part(tiny_p
     parts = [r.reward_parts for r in mixed.records]
     assert [r.reward for r in mixed.records] == [p["correct"] + 0.5 * p["random"] for p in parts]  # type: ignore[operator]
     assert mixed.metrics["rewards/random/mean"] == sum(p["random"] or 0 for p in parts) / len(parts)
+
+
+def test_a_shaping_term_starts_at_its_step_and_keeps_quiet_in_groups_of_one_verdict(tiny_policy: Policy) -> None:
+    run = source(tiny_policy, Weighted(use=Correct()), Weighted(use=First(), after=1))
+    seen = 0
+    for step in range(4):
+        work = run.work(step)
+        groups = [work.records[i : i + 4] for i in range(0, 16, 4)]
+        quiet = 0
+        for rows in groups:
+            right = [r.reward_parts["correct"] or 0.0 for r in rows]
+            shape = [r.reward_parts["First"] or 0.0 for r in rows]
+            mean = [sum(shape) / 4] * 4 if len(set(right)) == 1 else shape
+            quiet += step > 0 and mean != shape
+            due = [r + k for r, k in zip(right, mean, strict=True)] if step > 0 else right
+            assert [r.reward for r in rows] == pytest.approx(due, abs=1e-12)
+        seen += quiet
+        assert work.metrics["groups/levelled"] == quiet / 4 and work.metrics["rewards/First/mean"] != 0
+    assert 0 < seen < 12, "both kinds of groups"
+    assert run.state_dict().keys() == source(tiny_policy).state_dict().keys()
 
 
 def test_chance_is_drawn_anew_in_every_step(tiny_policy: Policy) -> None:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from builders import make_rollout
 from earnest.algorithms.base import Algorithm
 from earnest.algorithms.dapo import DAPO
 from earnest.algorithms.grpo import GRPO
@@ -29,30 +28,12 @@ from earnest.train.reference import Reference
 from earnest.train.step import accumulate, update
 from earnest.train.updates import Entropy, Learning, Planner
 from earnest.types import Group, Sample
-
-REWARDS = [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]
-LENGTHS = [3, 1, 4, 2, 5, 3, 3, 1, 2, 4, 1, 2]
+from judged_groups import LENGTHS, judged_groups
 
 
 @pytest.fixture
 def policy(tiny_policy: Policy) -> Policy:
     return copy.deepcopy(tiny_policy)
-
-
-def sampled(policy: Policy, rewards: list[list[float]] = REWARDS) -> list[Group]:
-    """Groups whose recorded log-probs are the policy's own."""
-    groups, n = [], 0
-    for g, row in enumerate(rewards):
-        rollouts = []
-        for i, reward in enumerate(row):
-            made = make_rollout(g, i, reward, LENGTHS[n])
-            ids = tuple(torch.randint(40, 90, (LENGTHS[n],), generator=torch.Generator().manual_seed(n)).tolist())
-            rollout = replace(made, prompt_ids=(50, 51 + g), completion=replace(made.completion, token_ids=ids))
-            logp_T = read_tokens(policy, [plain_sample(rollout)], 4096, 1.0, lambda _, f: f.logp_T)
-            rollouts.append(replace(rollout, completion=replace(rollout.completion, logprobs=tuple(logp_T.tolist()))))
-            n += 1
-        groups.append(Group(rollouts[0].problem, tuple(rollouts)))
-    return groups
 
 
 def learning(**changes: object) -> Learning:
@@ -82,8 +63,8 @@ def key(sample: Sample) -> tuple[int, ...]:
 @pytest.mark.parametrize("minibatches", [1, 2, 3, 4])
 def test_minibatches_share_out_every_group_once_an_epoch(policy: Policy, minibatches: int) -> None:
     algorithm = DAPO(dead_groups="drop")
-    plan = Planner(policy, algorithm, learning(minibatches=minibatches, epochs=2)).plan(sampled(policy), 0)
-    whole = Planner(policy, algorithm, learning()).plan(sampled(policy), 0)
+    plan = Planner(policy, algorithm, learning(minibatches=minibatches, epochs=2)).plan(judged_groups(policy), 0)
+    whole = Planner(policy, algorithm, learning()).plan(judged_groups(policy), 0)
     everything = sorted(key(s) for update in whole.updates for s in update)
     assert len(everything) == 9  # the group of equal rewards is left out
     found = [key(s) for update in plan.updates for s in update]
@@ -92,18 +73,18 @@ def test_minibatches_share_out_every_group_once_an_epoch(policy: Policy, minibat
         assert sum(s.weight * sum(s.mask) for s in samples) == pytest.approx(1.0)  # a mean of its own
         prompts = {s.token_ids[:2] for s in samples}
         assert all(len([s for s in samples if s.token_ids[:2] == p]) == 3 for p in prompts)  # groups are whole
-    again = Planner(policy, algorithm, learning(minibatches=minibatches, epochs=2)).plan(sampled(policy), 0)
+    again = Planner(policy, algorithm, learning(minibatches=minibatches, epochs=2)).plan(judged_groups(policy), 0)
     assert [[key(s) for s in u] for u in again.updates] == [[key(s) for s in u] for u in plan.updates]
 
 
 def test_the_order_of_minibatches_differs_between_steps(policy: Policy) -> None:
-    planner, groups = Planner(policy, DAPO(), learning(minibatches=4)), sampled(policy)
+    planner, groups = Planner(policy, DAPO(), learning(minibatches=4)), judged_groups(policy)
     orders = {tuple(update[0].token_ids[:2] for update in planner.plan(groups, step).updates) for step in range(8)}
     assert len(orders) > 1
 
 
 def test_the_first_of_several_updates_has_ratio_one_and_the_next_has_not(policy: Policy) -> None:
-    plan = Planner(policy, DAPO(), learning(minibatches=2)).plan(sampled(policy), 0)
+    plan = Planner(policy, DAPO(), learning(minibatches=2)).plan(judged_groups(policy), 0)
     loss = PolicyGradient(DAPO(), 1.0)
     optimizer = build_optimizer(policy, loss, Optim.model_validate({"lr": 0.05}))
     seen = []
@@ -118,12 +99,12 @@ def test_the_first_of_several_updates_has_ratio_one_and_the_next_has_not(policy:
 
 
 def test_one_update_needs_no_reading_of_pi_old(policy: Policy) -> None:
-    (samples,) = Planner(policy, DAPO(), learning()).plan(sampled(policy), 0).updates
+    (samples,) = Planner(policy, DAPO(), learning()).plan(judged_groups(policy), 0).updates
     assert all(s.old_logprobs is None for s in samples)
 
 
 def test_the_old_policy_of_replayed_groups_is_the_samplers(policy: Policy) -> None:
-    groups = sampled(policy)
+    groups = judged_groups(policy)
     shifted = [
         replace(r, completion=replace(r.completion, logprobs=tuple(x - 0.5 for x in r.completion.logprobs or ())))
         for r in groups[1].rollouts
@@ -147,7 +128,7 @@ KLS = [
 def test_a_kl_in_the_loss_reaches_every_rollout_and_is_the_formula(policy: Policy, kl: KL) -> None:
     algorithm = GRPO(kl=kl)
     ref = reference(policy, kl)
-    groups = sampled(policy)
+    groups = judged_groups(policy)
     plan = Planner(policy, algorithm, learning(), reference=ref).plan(groups, 0)
     (samples,) = plan.updates
     assert len(samples) == 12 and sum(s.weight == 0 for s in samples) == 3  # dead groups have a KL and nothing else
@@ -190,7 +171,7 @@ def test_a_kl_in_the_reward_is_taken_off_before_the_comparison(policy: Policy) -
         kl = KL(in_reward=0.5, over=over)  # type: ignore[arg-type]
         algorithm = GRPO(kl=kl, std="none")
         ref = reference(policy, kl)
-        groups = sampled(policy)
+        groups = judged_groups(policy)
         plan = Planner(policy, algorithm, learning(), reference=ref).plan(groups, 0)
         kl_N = []
         for group in groups:
@@ -243,7 +224,7 @@ def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
 
 
 def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Policy) -> None:
-    groups = sampled(policy)
+    groups = judged_groups(policy)
     samples_of = {}
     for name, entropy in {"off": Entropy(), "on": Entropy(bonus=0.5), "below": Entropy(bonus=0.5, floor=0.01)}.items():
         (samples_of[name],) = Planner(policy, DAPO(), learning(entropy=entropy)).plan(groups, 0).updates
@@ -267,7 +248,7 @@ def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Poli
 
 
 def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:
-    groups = sampled(policy)
+    groups = judged_groups(policy)
     plan = Planner(policy, DAPO(), learning(entropy=Entropy(top_share=0.25))).plan(groups, 0)
     whole = Planner(policy, DAPO(), learning()).plan(groups, 0)
     samples = [plain_sample(r) for g in groups for r in g.rollouts]
@@ -291,12 +272,12 @@ def test_a_critic_learns_alone_at_first_and_may_have_a_body_of_its_own(policy: P
     optimizer = build_optimizer(policy, loss, Optim.model_validate({"lr": 0.01, "weight_decay": 0.1}))
     before = torch.cat([p.detach().flatten() for _, p in policy.parameters()]).clone()
     for step in range(3):
-        (samples,) = Planner(policy, algorithm, learning(), critic=critic).plan(sampled(policy), step).updates
+        (samples,) = Planner(policy, algorithm, learning(), critic=critic).plan(judged_groups(policy), step).updates
         accumulate(policy, loss, samples, 4096)
         update(policy, optimizer, 0.01, 1.0, heads_only=True)
     assert torch.equal(torch.cat([p.detach().flatten() for _, p in policy.parameters()]), before)
     assert critic.head.linear.weight.abs().max() > 1e-3
-    plan = Planner(policy, algorithm, learning(), critic=critic).plan(sampled(policy), 3)
+    plan = Planner(policy, algorithm, learning(), critic=critic).plan(judged_groups(policy), 3)
     pull = gradient(policy, loss, plan.updates[0])
     of_policy = gradient(policy, PolicyGradient(PPO(value_coef=0.0), 1.0, critic), plan.updates[0])
     assert torch.equal(pull, of_policy) == separate  # a shared body is pulled by the critic's loss as well
@@ -307,7 +288,7 @@ def test_values_of_a_separate_critic_are_those_of_its_own_body(policy: Policy) -
     critic, shared = Critic(policy, body), Critic(policy)
     for c in (critic, shared):
         torch.nn.init.normal_(c.head.linear.weight, generator=torch.Generator().manual_seed(1))
-    samples = [plain_sample(r) for g in sampled(policy) for r in g.rollouts]
+    samples = [plain_sample(r) for g in judged_groups(policy) for r in g.rollouts]
     own_T = read_tokens(policy, samples, 4096, 1.0, critic.values)
     expected_T = read_tokens(body, samples, 4096, 1.0, lambda _, f: critic.head(f.hidden_T))
     torch.testing.assert_close(own_T, expected_T, rtol=1e-5, atol=1e-5)
@@ -344,7 +325,7 @@ def test_stale_negatives_are_left_out_by_hand() -> None:
 @pytest.mark.parametrize("algorithm", [DAPO(), PPO()], ids=["dapo", "ppo"])
 def test_a_correction_multiplies_the_policys_loss_alone(policy: Policy, algorithm: Algorithm) -> None:
     critic = Critic(policy) if "critic" in algorithm.needs else None
-    plan = Planner(policy, algorithm, learning(), critic=critic).plan(sampled(policy), 0)
+    plan = Planner(policy, algorithm, learning(), critic=critic).plan(judged_groups(policy), 0)
     log_w = 0.4
     samples = tuple(replace(s, sampler_logprobs=s.sampler_logprobs - log_w) for s in plan.updates[0])  # type: ignore[operator]
     corrected = PolicyGradient(algorithm, 1.0, critic, mismatch=Mismatch(method="token_tis"))

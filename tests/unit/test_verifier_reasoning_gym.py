@@ -252,6 +252,9 @@ def test_the_same_answer(text: str, answer: str, equal: bool) -> None:
         ("<answer></answer>", None),
         ("<answer>5</answer>6", None),
         ("<answer>5</answer><answer>", None),
+        ("It is not <answer>5</answer>.", None),
+        ("<answer>5</answer> is wrong.", None),
+        ("It is not 4 but <answer>5</answer>", "5"),
     ],
 )
 def test_the_answer_stands_in_its_tag(text: str, answer: str | None) -> None:

@@ -22,7 +22,7 @@ def split(samples: Sequence[Sample], max_tokens: int) -> list[list[Sample]]:
     """
     batches: list[list[Sample]] = []
     tokens = 0  # of the last batch, without padding
-    for bundle in sorted(_bundles(samples), key=_longest):
+    for bundle in sorted(bundles(samples), key=_longest):
         length = sum(len(s.token_ids) for s in bundle)
         padded = (len(batches[-1]) + len(bundle)) * _longest(bundle) if batches else 0
         wasteful = tokens >= WORTH_A_PASS and padded - tokens - length > padded / 4
@@ -35,7 +35,7 @@ def split(samples: Sequence[Sample], max_tokens: int) -> list[list[Sample]]:
     return batches
 
 
-def _bundles(samples: Sequence[Sample]) -> list[list[Sample]]:
+def bundles(samples: Sequence[Sample]) -> list[list[Sample]]:
     """What must stay together: the two sides of each pair; a sample that is of no pair alone."""
     found: dict[tuple[bool, int], list[Sample]] = {}
     for place, sample in enumerate(samples):

@@ -37,7 +37,7 @@ def read_tokens(
         sizes = torch.bincount(batch.seq_T.cpu(), minlength=len(part)).tolist()
         for sample, x in zip(part, x_T.split(sizes), strict=True):
             found[place[id(sample)]] = x
-    return torch.cat(found)
+    return torch.cat([torch.empty(0), *found])
 
 
 @torch.no_grad()

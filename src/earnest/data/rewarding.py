@@ -2,6 +2,9 @@
 
 A rollout has no reward if its grading failed, if a term failed on it, or if no term applies to it: it leaves the baseline, gets
 advantage 0 and is counted. Nothing here touches a verdict.
+
+In a group that is all right (or all wrong) a shaping term, say of length, would be all that tells the rollouts apart, and
+dividing by the group's spread would make it as loud as being right. There it counts with its mean over the group.
 """
 
 from __future__ import annotations
@@ -9,10 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import TypeAlias
 
 from earnest.rewards.base import Failed, Reward, Score, Weighted
 from earnest.seeding import derive
 from earnest.types import Group, Rollout, Status
+
+Row: TypeAlias = Sequence[Score]
+"""A rollout's scores, one per term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +29,48 @@ class Rewarded:
 
     groups: tuple[Group, ...]
     failure: str
+    levelled: int  # groups in which a term counted with its mean, because it would have been the only signal
 
 
-def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int) -> Rewarded:
-    """Gives every rollout the weighted sum of the terms that apply to it. `reward_parts` has each term's own score."""
+def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int, step: int) -> Rewarded:
+    """Gives every rollout the weighted sum of the terms that apply to it. `reward_parts` has each term's own score.
+
+    step: of the stage, from 0; a term counts nothing before its `after`.
+    """
     rollouts = [rollout for group in groups for rollout in group.rollouts]
-    columns = [ask(term.use, rollouts, derive(seed, term.name)) for term in terms]
-    scored = iter([_rewarded(r, terms, scores) for r, *scores in zip(rollouts, *columns, strict=True)])
+    columns = [ask(term.use, groups, derive(seed, term.name)) for term in terms]
     failures = (
         f"reward term '{term.name}': {score.reason}"
         for term, column in zip(terms, columns, strict=True)
         for rollout, score in zip(rollouts, column, strict=True)
         if isinstance(score, Failed) and rollout.verdict.status is not Status.ERROR
     )
-    groups = tuple(replace(group, rollouts=tuple(next(scored) for _ in group.rollouts)) for group in groups)
-    return Rewarded(groups, next(failures, ""))
+    rows = zip(*columns, strict=True)
+    found: list[Group] = []
+    levelled = 0
+    for group in groups:
+        parts = [next(rows) for _ in group.rollouts]
+        counted = [[s if t.after <= step else None for t, s in zip(terms, row, strict=True)] for row in parts]
+        level = _levelled(group.rollouts, terms, counted)
+        levelled += level != counted
+        paid = [_paid(r, terms, *scores) for r, *scores in zip(group.rollouts, parts, level, strict=True)]
+        found.append(replace(group, rollouts=tuple(paid)))
+    return Rewarded(tuple(found), next(failures, ""), levelled)
 
 
-def ask(term: Reward, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
-    """The term's scores; if it crashes, the rollouts that it crashes on have failed."""
+def ask(term: Reward, groups: Sequence[Group], seed: int) -> list[Score]:
+    """The term's scores of all rollouts. Where it crashes these have failed: a rollout, or the group for a term of groups."""
+    if term.per_group:
+        return [score for group in groups for score in _asked(term, group.rollouts, seed)]
+    return _asked(term, [rollout for group in groups for rollout in group.rollouts], seed)
+
+
+def _asked(term: Reward, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
     try:
         scores = term.score(rollouts, seed)
-    except Exception:
-        scores = [_alone(term, rollout, seed) for rollout in rollouts]
+    except Exception as error:
+        failed = Failed(f"{type(error).__name__}: {error}")
+        scores = [failed if term.per_group else _alone(term, rollout, seed) for rollout in rollouts]
     if len(scores) != len(rollouts):
         scores = [Failed(f"{len(scores)} scores for {len(rollouts)} rollouts")] * len(rollouts)
     return [_checked(score) for score in scores]
@@ -62,14 +89,39 @@ def _checked(score: Score) -> Score:
     return float(score) if math.isfinite(score) else Failed(f"the score is {score}")
 
 
-def _rewarded(rollout: Rollout, terms: Sequence[Weighted], scores: Sequence[Score]) -> Rollout:
+def _levelled(rollouts: Sequence[Rollout], terms: Sequence[Weighted], counted: Sequence[Row]) -> list[list[Score]]:
+    """What counts of one group's scores, with the means of those terms that would be its only signal, and may not be."""
+    level = [list(row) for row in counted]
+    graded = [i for i, rollout in enumerate(rollouts) if _has_reward(rollout, counted[i])]
+    standing = [sum(_shares(terms, counted[i], only_standing=True)) for i in graded]
+    if not graded or len({rollouts[i].verdict.correct for i in graded}) > 1 or not _same(standing):
+        return level
+    for place, term in enumerate(terms):
+        scores = [counted[i][place] for i in graded]
+        if not term.stands_alone and len(set(scores)) > 1:
+            mean = fmean(s for s in scores if isinstance(s, float))
+            for i in graded:  # also those to which the term does not apply: adding nothing would tell them apart
+                level[i][place] = mean
+    return level
+
+
+def _same(shares: Sequence[float]) -> bool:
+    """Equal but for what sums of floats differ by, what a reward as float32 cannot hold, and what GRPO takes for no spread."""
+    return math.isclose(min(shares), max(shares), rel_tol=1e-7, abs_tol=1e-6)
+
+
+def _has_reward(rollout: Rollout, counted: Row) -> bool:
+    failed = rollout.verdict.status is Status.ERROR or any(isinstance(score, Failed) for score in counted)
+    return not failed and any(score is not None for score in counted)
+
+
+def _paid(rollout: Rollout, terms: Sequence[Weighted], scores: Row, level: Row) -> Rollout:
     parts = {t.name: None if isinstance(s, Failed) else s for t, s in zip(terms, scores, strict=True)}
-    failed = rollout.verdict.status is Status.ERROR or any(isinstance(s, Failed) for s in scores)
-    shares = list(_shares(terms, scores))
-    return replace(rollout, reward=None if failed or not shares else sum(shares), reward_parts=parts)
+    total = sum(_shares(terms, level)) if _has_reward(rollout, level) else None
+    return replace(rollout, reward=total, reward_parts=parts)
 
 
-def _shares(terms: Sequence[Weighted], scores: Sequence[Score]) -> Iterator[float]:
+def _shares(terms: Sequence[Weighted], scores: Row, *, only_standing: bool = False) -> Iterator[float]:
     for term, score in zip(terms, scores, strict=True):
-        if score is not None and not isinstance(score, Failed):
+        if score is not None and not isinstance(score, Failed) and (term.stands_alone or not only_standing):
             yield term.weight * score

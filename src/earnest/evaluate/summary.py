@@ -43,6 +43,21 @@ class Statuses:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """What a model did on the problems of one task among several. The whole is judged; this stands beside it."""
+
+    sampled: Rate | None
+    greedy: Rate | None
+    trace_format: Rate
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "verifier_pass": {"sampled": rate_json(self.sampled), "greedy": rate_json(self.greedy)},
+            "trace_format": rate_json(self.trace_format),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSummary:
     """One row of the report. None: nothing was measured. Lengths are in sampled tokens per completion."""
 
@@ -54,6 +69,7 @@ class ModelSummary:
     thought_tokens: Rate | None
     truncated: Rate | None
     statuses: Mapping[str, Statuses]  # "sampled", "greedy" -> counts
+    by_task: Mapping[str, TaskSummary]  # in a mixture: its parts, by name; else empty
 
     def rates(self) -> dict[str, Json]:
         """Every rate that was measured, by name, as {"value", "n", "distinct", "ci95"}; pass@k under its k: "pass@4"."""
@@ -79,6 +95,7 @@ class ModelSummary:
             "thought_tokens_mean": rate_json(self.thought_tokens),
             "truncated": rate_json(self.truncated),
             "statuses": {mode: counts.to_json() for mode, counts in self.statuses.items()},
+            **({"by_task": {task: found.to_json() for task, found in self.by_task.items()}} if self.by_task else {}),
         }
 
 
@@ -105,7 +122,24 @@ def summarize(sampled: Sequence[Record], greedy: Sequence[Record], k: int | None
         thought_tokens=mean_interval(_each(groups, lambda r: r.thought_tokens)) if groups else None,
         truncated=rate(_each(groups, lambda r: r.finish is not Finish.STOP)) if groups else None,
         statuses={mode: count(rows) for mode, rows in (("sampled", sampled), ("greedy", greedy)) if rows},
+        by_task=_by_task(sampled, greedy),
     )
+
+
+def tasks_of(records: Sequence[Record]) -> tuple[str, ...]:
+    """The tasks of some records' problems, in order of appearance."""
+    return tuple(dict.fromkeys(record.problem.task for record in records))
+
+
+def _by_task(sampled: Sequence[Record], greedy: Sequence[Record]) -> dict[str, TaskSummary]:
+    """Task by task; nothing where there is only one."""
+    tasks = tasks_of([*sampled, *greedy])
+    found: dict[str, TaskSummary] = {}
+    for task in tasks if len(tasks) > 1 else ():
+        own, beside = ([r for r in records if r.problem.task == task] for records in (sampled, greedy))
+        groups = list(by_problem(own or beside).values())
+        found[task] = TaskSummary(pass_rate(own), pass_rate(beside), rate([[r.well_formed for r in g] for g in groups]))
+    return found
 
 
 def by_problem(records: Sequence[Record]) -> dict[str, list[Record]]:

@@ -2,12 +2,13 @@
 
 Two questions about k samples a prompt of a dev slice. Is the model right more often than the same samples would be if the
 golds were dealt out at random (a model that guesses passes no such test, however often it hits)? And do enough prompts
-have both right and wrong samples, the only ones that carry a gradient?
+have both right and wrong samples, the only ones that carry a gradient? Both are asked of each part of a mixture by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -34,6 +35,22 @@ class Support(Gate):
     """Refuse if the grader fails on a larger share of the samples."""
 
     def check(self, evidence: Samples) -> GateResult:
+        parts = by_task(evidence)
+        if len(parts) == 1:
+            return self._judged(evidence)
+        return self._together(evidence.stage, {task: self._judged(part) for task, part in parts.items()})
+
+    def _together(self, stage: str, found: Mapping[str, GateResult]) -> GateResult:
+        """The worst of the parts' answers, and whose it is: a part without support wastes its share of every step."""
+        outcomes = {result.outcome for result in found.values()}
+        outcome = "refused" if "refused" in outcomes else "warned" if "warned" in outcomes else "passed"
+        worst = {task: result for task, result in found.items() if result.outcome == outcome}
+        reason = "; ".join(f"{task}: {result.reason}" for task, result in worst.items())
+        remedy = "; ".join(f"{task}: {result.remedy}" for task, result in worst.items() if result.remedy)
+        numbers: dict[str, Json] = {task: dict(result.numbers) for task, result in found.items()}
+        return self.result(stage, outcome, reason, remedy, numbers)
+
+    def _judged(self, evidence: Samples) -> GateResult:
         verdicts = [[r.verdict for r in group.rollouts] for group in evidence.groups]
         errors = [v for row in verdicts for v in row if v.correct is None]
         if len(errors) > self.error_ceiling * sum(map(len, verdicts)):
@@ -88,6 +105,16 @@ class Support(Gate):
                 evidence.stage, "warned", f"many samples are cut: {told}", "a higher max_tokens", numbers
             )
         return self.result(evidence.stage, "passed", told, "", numbers)
+
+
+def by_task(evidence: Samples) -> dict[str, Samples]:
+    """The samples of each task by its name; of all that are shown to a gate there may be several in a mixture."""
+    pairs = list(zip(evidence.groups, evidence.permuted, strict=True))
+    found: dict[str, Samples] = {}
+    for task in dict.fromkeys(group.problem.task for group in evidence.groups):
+        own = [(group, chance) for group, chance in pairs if group.problem.task == task]
+        found[task] = replace(evidence, groups=[group for group, _ in own], permuted=[chance for _, chance in own])
+    return found
 
 
 def _graded(real: Sequence[Verdict], chance: Sequence[Verdict]) -> list[tuple[bool, bool]]:

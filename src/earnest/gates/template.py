@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -44,6 +44,7 @@ class _Fault:
     what: str
     remedy: str
     example: str
+    task: str = ""
 
 
 @dataclass(slots=True)
@@ -68,7 +69,8 @@ class Template(Gate):
             for problem in subset(form.task.problems(form.split), self.problems):
                 solution = form.task.gold(problem)
                 if solution is not None:
-                    faults += _written(form, problem, solution, evidence.tokenizer, counts)
+                    found = _written(form, problem, solution, evidence.tokenizer, counts)
+                    faults += (replace(fault, task=form.task.name) for fault in found)
         chat = next((form.prompt for form in evidence.forms if isinstance(form.prompt, Chat)), None)
         doubts = list(_doubts(chat, evidence.tokenizer)) if chat is not None and chat.think else []
         numbers: dict[str, Json] = {
@@ -78,7 +80,11 @@ class Template(Gate):
         if faults:
             often = Counter(fault.what for fault in faults)
             first = {fault.what: fault for fault in reversed(faults)}
-            told = "; ".join(f"{what} ({n} of {counts.solutions}; {first[what].example})" for what, n in often.items())
+            tasks = dict.fromkeys(form.task.name for form in evidence.forms)
+            where = {f.what: f"{f.task}: " if len(tasks) > 1 else "" for f in first.values()}
+            told = "; ".join(
+                f"{what} ({n} of {counts.solutions}; {where[what]}{first[what].example})" for what, n in often.items()
+            )
             remedy = "; ".join(dict.fromkeys(fault.remedy for fault in faults))
             return self.result(RUN, "refused", told, remedy, {**numbers, "faults": dict(often)})
         if not counts.solutions:

@@ -2,6 +2,9 @@
 
 What counts as right is the verifier's word alone (`verdict.correct`); a reward changes what is learned, never what is reported.
 A term is frozen and deterministic: the same rollouts and the same seed give the same numbers.
+
+Most terms judge: what they pay is what is wanted. Some shape: of completions that are as good as each other they prefer one,
+by length or by repetition. A shaping term must not become all that a group teaches, unless the recipe says so.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from earnest.component import BuildContext, Component, KeyedConfigError, build, plug, validate
 from earnest.types import Rollout
@@ -33,15 +36,35 @@ class Reward(Component):
     """One term of the reward."""
 
     kind: ClassVar[str] = "reward"
+    per_group: ClassVar[bool] = False
+    """True: a score depends on the others of its group, so `score` is called once per group, with all of its rollouts."""
+    shapes: ClassVar[bool] = False
+    """True: it shapes and does not judge (the module's first lines)."""
 
     @property
     def label(self) -> str:
         """What metrics and records call it, unless the recipe gives it a name."""
         return self.name.rpartition(":")[2]
 
+    def with_max_tokens(self, max_tokens: int) -> Self:
+        """This term in a run whose completions have at most `max_tokens` sampled tokens. The stage asks once.
+
+        Raises ValueError if the term could not have an effect there.
+        """
+        return self
+
     @abstractmethod
     def score(self, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
-        """One score per rollout, in order, each from that rollout alone. seed: for whatever is random, of this step and term."""
+        """One score per rollout, in order, each from that rollout alone. seed: for whatever is random, of this step and term.
+
+        If `per_group`: the rollouts are those of one group, in sampling order, and a score is from these rollouts alone,
+        whatever their order. Two groups of one step may ask the same problem; they are two groups all the same.
+        """
+
+
+def sampled_tokens(rollout: Rollout) -> int:
+    """The length that rewards know: tokens that the policy drew, its stop token included, and nobody else's."""
+    return sum(rollout.completion.sampled)
 
 
 class Weighted(BaseModel):
@@ -55,6 +78,16 @@ class Weighted(BaseModel):
     """What its score is multiplied by; negative for a penalty."""
     name: str = Field(default_factory=lambda values: values["use"].label)
     """What metrics and records call it."""
+    after: int = Field(default=0, ge=0)
+    """Steps of the stage before which it counts nothing. Its scores are logged from the first step on."""
+    alone: bool | None = None
+    """Whether it may be the only difference between the completions of a group that are all right, or all wrong. null: yes,
+    but for a term that shapes (by length, by repetition). Where it may not, it then counts with its mean over the group."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether a difference in its scores is a signal by itself. False: in a group without another one it is levelled."""
+        return self.alone if self.alone is not None else not self.use.shapes
 
     @field_validator("weight")
     @classmethod
@@ -70,10 +103,36 @@ class Weighted(BaseModel):
             raise ValueError("a term's name is made of letters, digits, '.', '-' and '_'")
         return value
 
+    @model_validator(mode="after")
+    def _alone_changes_something(self) -> Self:
+        if self.alone is not None and self.alone is not self.use.shapes:
+            rule = (
+                "shapes, so it never is the only signal" if self.use.shapes else "judges, so it may be the only signal"
+            )
+            raise ValueError(f"alone: {str(self.alone).lower()} has no effect: {self.use.name} {rule}; leave it out")
+        return self
+
 
 def correct_alone() -> tuple[Weighted, ...]:
     """The verifier's score and nothing else: what is maximised unless a recipe says otherwise."""
     return (Weighted(use=build("reward", "correct")),)
+
+
+def fitted(terms: Sequence[Weighted], *, max_tokens: int, steps: int) -> tuple[Weighted, ...]:
+    """The terms in a stage of so many steps and so long completions. Raises ValueError for one that has no effect there."""
+    for term in terms:
+        if term.after >= steps:
+            raise ValueError(
+                f"reward term '{term.name}' has no effect: after {term.after}, and the stage has {steps} steps"
+            )
+    return tuple(term.model_copy(update={"use": _in_stage(term, max_tokens)}) for term in terms)
+
+
+def _in_stage(term: Weighted, max_tokens: int) -> Reward:
+    try:
+        return term.use.with_max_tokens(max_tokens)
+    except ValueError as error:
+        raise ValueError(f"reward term '{term.name}': {error}") from None
 
 
 def _read(value: Any, info: ValidationInfo) -> Any:
@@ -94,6 +153,11 @@ def _read(value: Any, info: ValidationInfo) -> Any:
         raise KeyedConfigError(
             "a reward needs a term", path, remedy="leave `reward` out for the verifier's score alone"
         )
+    if all(term.after > 0 for term in terms):
+        raise KeyedConfigError(
+            "no reward term counts from the first step", path, why="every one has `after:` above 0, so nothing would be rewarded",
+            remedy="leave `after` out for one of them",
+        )  # fmt: skip
     return tuple(terms)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -50,6 +50,10 @@ class Reading:
     trains: bool  # it learns from them; otherwise they measure something
     prompt: Prompt | None = None
     verifier: Verifier | None = None
+
+    def leaves(self) -> tuple[Reading, ...]:
+        """The same of each part of a mixture that has the split; of any other task itself."""
+        return tuple(replace(self, task=leaf) for leaf in self.task.leaves() if self.split in leaf.splits) or (self,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from earnest.evaluate.run import (
     sampled,
     write_records,
 )
+from earnest.evaluate.summary import tasks_of
 from earnest.models.base import Policy
 from earnest.runlog import write_json
 from earnest.seeding import derive
@@ -96,7 +97,7 @@ class Eval(Stage):
             policy = context.open_policy(model)
             rates = self._one(context, policy, model, problems, protocol)
             context.echo(f"[{self.id}] {model}  " + "  ".join(f"{name} {value:.4g}" for name, value in rates.items()))
-        self._write_protocol(context, task, len(problems), models, *look)
+        self._write_protocol(context, task, problems, models, *look)
         return Outcome()
 
     def _one(
@@ -111,6 +112,9 @@ class Eval(Stage):
                 write_records(folder / f"{mode}.jsonl", records)
                 check_grader(records, self.error_ceiling, reader.verifier.name)
                 rates[mode] = pass_rate(records)
+                tasks = tasks_of(records)
+                for part in tasks if len(tasks) > 1 else ():
+                    rates[f"{mode} {part}"] = pass_rate([r for r in records if r.problem.task == part])
                 rates[f"{mode} format"] = sum(r.well_formed for r in records) / len(records)
             for item in self.drift:
                 if isinstance(item, SkillDrift):
@@ -133,11 +137,13 @@ class Eval(Stage):
         return rates
 
     def _write_protocol(
-        self, context: Context, task: Task, problems: int, models: list[str], split_hash: str, looks: int
+        self, context: Context, task: Task, problems: list[Problem], models: list[str], split_hash: str, looks: int
     ) -> None:
         prompt = context.prompt.model_dump(mode="json")
+        tasks = list(dict.fromkeys(problem.task for problem in problems))
         protocol: dict[str, Json] = {
-            "task": task.name, "split": self.split, "problems": problems, "k": self.k,
+            "task": task.name, **({"tasks": tasks} if len(tasks) > 1 else {}), "split": self.split,
+            "problems": len(problems), "k": self.k,
             "temperature": self.temperature, "max_tokens": self.max_tokens, "prompt": prompt,
             "prompt_hash": digest(json.dumps(prompt, sort_keys=True)),
             "template_hash": _template_hash(context, models[-1]),

@@ -15,6 +15,7 @@ from earnest.stages.base import Reading, Stage
 from earnest.tasks.base import Task
 from earnest.tasks.clusters import normalised
 from earnest.types import Split
+from earnest.verifiers.by_task import ByTask
 
 RUN_EVIDENCE = (Rendering, Grading, Questions, Paired)
 """What the gates of a recipe may look at; the rest is shown to a stage's own."""
@@ -23,7 +24,7 @@ RUN_EVIDENCE = (Rendering, Grading, Questions, Paired)
 def gathered(stages: Sequence[Stage], gates: Iterable[Component], model: Model, own: Form) -> Iterator[object]:
     """The evidence that some gate looks at, one kind after the other. own: the recipe's task, prompt and verifier."""
     gates = list(gates)
-    read = [(stage, reading) for stage in stages for reading in stage.reads(own.task)]
+    read = list(_readings(stages, own.task))
     forms = {_form(reading, own): None for _, reading in read}
     if forms and looking_at(gates, Rendering):
         yield Rendering(tuple(forms), model.open_tokenizer())
@@ -39,7 +40,7 @@ def gathered(stages: Sequence[Stage], gates: Iterable[Component], model: Model, 
 
 def held_out_questions(stages: Sequence[Stage], own: Form) -> frozenset[str]:
     """What evaluations ask, as `normalised` writes it: whoever trains on one of these is told."""
-    sources = _sources((s, r) for s in stages if s.reads_all for r in s.reads(own.task) if not r.trains)
+    sources = _sources((s, r) for s, r in _readings(stages, own.task) if s.reads_all and not r.trains)
     return frozenset(normalised(problem.question) for source in sources for problem in source.problems)
 
 
@@ -55,8 +56,19 @@ def check_gates(gates: Iterable[Component], shown: tuple[type, ...], where: str)
             )  # fmt: skip
 
 
+def _readings(stages: Sequence[Stage], own: Task) -> Iterator[tuple[Stage, Reading]]:
+    """What each stage reads, a mixture part by part: what is wrong with one part is said of that part."""
+    for stage in stages:
+        for reading in stage.reads(own):
+            for leaf in reading.leaves():
+                yield stage, leaf
+
+
 def _form(reading: Reading, own: Form) -> Form:
-    return Form(reading.task, reading.split, reading.prompt or own.prompt, reading.verifier or own.verifier)
+    verifier = reading.verifier or own.verifier
+    if isinstance(verifier, ByTask):
+        verifier = verifier.grader(reading.task.name)
+    return Form(reading.task, reading.split, reading.prompt or own.prompt, verifier)
 
 
 def _sources(read: Iterable[tuple[Stage, Reading]]) -> tuple[Source, ...]:

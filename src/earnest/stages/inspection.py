@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from earnest.component import build
 from earnest.data.samples import demonstrations
 from earnest.data.select import subset
 from earnest.errors import ConfigError, DataError, nearest
@@ -209,13 +208,14 @@ def _size(task: Task, split: Split) -> int:
 def _readings(stages: list[Stage], own: Form) -> Iterator[tuple[Stage, Reading]]:
     for stage in stages:
         for reading in stage.reads(own.task):
-            yield stage, reading
+            for leaf in reading.leaves():
+                yield stage, leaf
 
 
 def _own(recipe: Recipe) -> Form:
     task, prompt = recipe.task, recipe.prompt
     assert isinstance(task, Task) and isinstance(prompt, Prompt)
-    verifier = recipe.verifier or build("verifier", task.verifier_name)
+    verifier = recipe.verifier or task.own_verifier()
     assert isinstance(verifier, Verifier)
     return Form(task, "train", prompt, verifier)
 

@@ -64,5 +64,6 @@ class Pairwise(RolloutStage):
                 seed=derive(context.seed, self.id), temperature=self.temperature, max_tokens=self.micro_batch_tokens,
                 pairs_per_prompt=self.pairs_per_prompt, minibatches=self.minibatches, epochs=self.epochs,
             ),
+            replay=self.rehearsal(context, policy),
         )  # fmt: skip
         return Course(source, PairedCompletions(self.preference, self.temperature))

@@ -16,7 +16,7 @@ from earnest.data.gathering.gatherer import Gatherer
 from earnest.engines.base import EngineSession
 from earnest.models.base import Policy
 from earnest.models.critic import Critic
-from earnest.rewards.base import Terms, Weighted, correct_alone
+from earnest.rewards.base import Terms, Weighted, correct_alone, fitted
 from earnest.seeding import derive
 from earnest.stages.base import Context
 from earnest.stages.rolling import Course, RolloutStage
@@ -65,10 +65,11 @@ class Rl(RolloutStage):
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
         self.check_sizes(self.prompts_per_step, self.group_size)
+        fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
     def paid(self) -> tuple[Weighted, ...]:
-        return self.reward
+        return fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
 
     def course(self, context: Context, start: str, policy: Policy, gatherer: Gatherer, engine: EngineSession) -> Course:
         algorithm = self.algorithm.with_max_tokens(self.max_tokens)
@@ -90,6 +91,7 @@ class Rl(RolloutStage):
             Rollouts(
                 stage=self.id, few_live=self.few_live, on_few_live=self.on_few_live, critic_warmup=self.critic.warmup,
             ),
+            replay=self.rehearsal(context, policy),
         )  # fmt: skip
         loss = PolicyGradient(
             algorithm, self.temperature, critic, mismatch=self.mismatch, with_entropy=self.entropy.bonus > 0

@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 import torch
 
-from earnest.component import Component, build, digest, parts
+from earnest.component import Component, digest, parts
 from earnest.engines.base import Engine
 from earnest.errors import ConfigError, DataError, GateRefused, Interrupted, RunDirError, nearest
 from earnest.gates.asking import ask
@@ -68,7 +68,7 @@ class Road:
         self.model, self.task = _expect(Model, recipe.model), _expect(Task, recipe.task)
         self.prompt, self.engine = _expect(Prompt, recipe.prompt), _expect(Engine, recipe.engine)
         self.strategy = _expect(Strategy, recipe.strategy)
-        self.verifier = _expect(Verifier, recipe.verifier or build("verifier", self.task.verifier_name))
+        self.verifier = _expect(Verifier, recipe.verifier or self.task.own_verifier())
         check_plan(self.stages, self.engine)
         self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
         self.own = Form(self.task, "train", self.prompt, self.verifier)
@@ -78,8 +78,9 @@ class Road:
     def travel(self) -> None:
         """Run every stage. Raises what a stage raises; what was finished before stays finished."""
         write_json(self.run.path / "data" / "manifest.json", manifest(self.loaded.recipe))
-        for line in self.task.notices():
-            self.echo(f"[{self.task.name}] {line}")
+        for task in dict.fromkeys((self.task, *self.task.leaves())):
+            for line in task.notices():
+                self.echo(f"[{task.name}] {line}")
         self._pass_gates()
         for stage in self.stages:
             if self.stop.requested:

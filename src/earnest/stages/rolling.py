@@ -5,11 +5,13 @@ and what is said after the last. Not what is made of the rollouts.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.component import build, plug
 from earnest.data.gathering.gatherer import Asking, Gatherer
@@ -21,15 +23,18 @@ from earnest.data.select import subset
 from earnest.engines.base import EngineSession
 from earnest.gates.base import Gate, Samples, looking_at
 from earnest.models.base import Policy
+from earnest.prompts.base import Prompt
 from earnest.rewards.base import Weighted, correct_alone
 from earnest.seeding import derive, rng
 from earnest.stages.base import Context, Outcome, Reading
-from earnest.stages.training import TrainingStage, roller
+from earnest.stages.training import TrainingStage, own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.train import checkpoint
+from earnest.train.demonstrations import Pool
 from earnest.train.losses import Loss
 from earnest.train.on_policy import FewLive, FreshRollouts
-from earnest.types import Sampling
+from earnest.train.replay import Replay
+from earnest.types import Problem, Sampling
 
 GATE_SAMPLES = 4
 """Samples of a dev problem at least: mixed outcomes cannot show in fewer."""
@@ -40,6 +45,22 @@ _FEW_LIVE = {
     "skip": "they were not taken",
     "take": "they were taken at full size all the same",
 }
+
+
+class Rehearsal(BaseModel):
+    """Demonstrations that every step imitates besides, against forgetting them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    task: Annotated[Task, plug("task")]
+    """Whose gold solutions are imitated: the base's skills, the recipe's own task, or a file of rows."""
+    prompt: Annotated[Prompt, plug("prompt")]
+    """In which form. Named each time: the recipe's for worked solutions (`plain` would leave their traces out), `plain` for what
+    the base learned in it."""
+    examples: int = Field(16, gt=0)
+    """Demonstrations of an optimizer step."""
+    weight: float = Field(0.1, gt=0)
+    """Of their mean negative log-likelihood a token, which is added to the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,8 @@ class RolloutStage(Remedies, TrainingStage):
     """Of sampling, and of every log-prob in the loss."""
     epochs: int = Field(1, gt=0)
     """How often a step's rollouts are learned from."""
+    replay: Rehearsal | None = None
+    """Demonstrations in every update, against forgetting."""
     error_ceiling: float = Field(0.05, ge=0, le=1)
     """Share of rollouts in a step on which the grader or a reward term may fail before the run stops."""
     few_live: float = Field(0.25, ge=0, le=1)
@@ -81,7 +104,7 @@ class RolloutStage(Remedies, TrainingStage):
     )
     """What must hold before the first step, and what may stop the stage later."""
     gate_problems: int = Field(100, gt=1)
-    """Dev problems whose samples the gates look at."""
+    """Dev problems whose samples the gates look at; so many of each part of a mixture."""
 
     @abstractmethod
     def course(self, context: Context, start: str, policy: Policy, gatherer: Gatherer, engine: EngineSession) -> Course:
@@ -97,7 +120,14 @@ class RolloutStage(Remedies, TrainingStage):
         if self.hints is not None:
             check_traces(own)
         dev = (Reading(task=own, split="dev", trains=False),) if looking_at(self.gates, Samples) else ()
-        return (Reading(task=own, split="train", trains=True), *dev)
+        found = (Reading(task=own, split="train", trains=True), *dev)
+        if (replay := self.replay) is None:
+            return found
+        verifier = own_verifier(replay.task)
+        return (
+            *found,
+            Reading(task=replay.task, split="train", trains=True, prompt=replay.prompt, verifier=verifier),
+        )
 
     def run(self, context: Context, start: str) -> Outcome:
         policy = context.open_policy(start)
@@ -112,6 +142,14 @@ class RolloutStage(Remedies, TrainingStage):
             outcome = self.train(context, policy, course.source, course.loss, head_lr=course.head_lr)
         self._conclude(context, course.source, outcome)
         return outcome
+
+    def rehearsal(self, context: Context, policy: Policy) -> Replay | None:
+        """What is imitated besides, for the course's source."""
+        if (found := self.replay) is None:
+            return None
+        seed = derive(context.seed, self.id, "replay")
+        pool = Pool(found.task, found.prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
+        return Replay(pool, found.examples, found.weight)
 
     def _conclude(self, context: Context, source: FreshRollouts, outcome: Outcome) -> None:
         if source.small_steps:
@@ -130,7 +168,8 @@ class RolloutStage(Remedies, TrainingStage):
     def _pass_gates(
         self, context: Context, task: Task, reader: Roller, engine: EngineSession, sampling: Sampling
     ) -> None:
-        problems = subset(task.problems("dev"), self.gate_problems)
+        parts = [leaf for leaf in task.leaves() if "dev" in leaf.splits]
+        problems = [p for leaf in parts for p in subset(leaf.problems("dev"), self.gate_problems)]
         groups = reader.collect(
             problems,
             engine,
@@ -138,11 +177,7 @@ class RolloutStage(Remedies, TrainingStage):
             sampling=sampling,
             seed=derive(context.seed, self.id, "gates"),
         ).groups
-        # A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value).
-        order = list(range(len(problems)))
-        rng(context.seed, self.id, "permuted golds").shuffle(order)
-        golds = {a: problems[b].answer for a, b in zip(order, order[1:] + order[:1], strict=True)}
-        permuted = reader.regrade(groups, [with_answer(p, golds[i]) for i, p in enumerate(problems)])
+        permuted = reader.regrade(groups, dealt_out(problems, rng(context.seed, self.id, "permuted golds")))
         context.show(self.gates, Samples(stage=self.id, groups=groups, permuted=permuted))
 
     def _gatherer(self, context: Context, task: Task, reader: Roller, policy: Policy, sampling: Sampling) -> Gatherer:
@@ -159,3 +194,18 @@ class RolloutStage(Remedies, TrainingStage):
         message = f"{sentence}\nThis is the first; the others are counted in the metrics."
         context.log.event(event, message, level="warning")
         context.echo(f"[{self.id}] {message}")
+
+
+def dealt_out(problems: Sequence[Problem], random: Random) -> list[Problem]:
+    """The problems with their golds permuted among those of the same task: what a guesser would be paid for.
+
+    A derangement by rotation of a shuffle: no problem keeps its own gold (though two may share a value), unless it is alone.
+    """
+    order = list(range(len(problems)))
+    random.shuffle(order)
+    found = list(problems)
+    for task in dict.fromkeys(problem.task for problem in problems):
+        own = [i for i in order if problems[i].task == task]
+        for a, b in zip(own, own[1:] + own[:1], strict=True):
+            found[a] = with_answer(problems[a], problems[b].answer)
+    return found

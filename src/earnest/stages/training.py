@@ -72,4 +72,4 @@ def roller(context: Context, policy: Policy, prompt: Prompt | None = None, verif
 
 def own_verifier(task: Task) -> Verifier:
     """The verifier that a task names."""
-    return build("verifier", task.verifier_name)
+    return task.own_verifier()

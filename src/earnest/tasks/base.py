@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from earnest.component import Component, digest
+from earnest.component import Component, build, digest
 from earnest.types import Problem, Solution, Split
+from earnest.verifiers.base import Verifier
 
 
 class Task(Component):
@@ -25,7 +26,15 @@ class Task(Component):
     @property
     @abstractmethod
     def verifier_name(self) -> str:
-        """The verifier that grades this task unless the recipe names another."""
+        """The name of the verifier that grades this task unless the recipe names another."""
+
+    def own_verifier(self) -> Verifier:
+        """The verifier of that name. Overridden where a name alone does not say it."""
+        return build("verifier", self.verifier_name)
+
+    def leaves(self) -> Sequence[Task]:
+        """The tasks that its problems are of: itself, and those of a mixture one by one. Gates look at each alone."""
+        return (self,)
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -34,7 +43,8 @@ class Task(Component):
 
     @abstractmethod
     def problems(self, split: Split) -> Sequence[Problem]:
-        """The problems of a split, always the same and in the same order. Indexing may generate lazily.
+        """The problems of a split, always the same and in the same order. Indexing may generate lazily. Those of a mixture are
+        a `Union`, whose portions say how often each is drawn in training.
 
         Raises DataError for a missing, malformed or empty source, and for a split that it does not have.
         """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from earnest.data.rollouts import Roller
 from earnest.data.samples import demonstrations
-from earnest.data.select import Order, among
+from earnest.data.select import among, order_of
 from earnest.engines.base import EngineSession
 from earnest.errors import DataError
 from earnest.prompts.base import Prompt
@@ -45,7 +45,7 @@ class Pool:
     ) -> None:
         self.task, self.prompt, self.tokenizer, self.context = task, prompt, tokenizer, context
         self.problems = task.problems("train")
-        self.order = Order(len(self.problems), seed)
+        self.order = order_of(self.problems, seed)
         self.held_out = held_out  # questions of evaluations, normalised
         self.drop_wrong_steps = drop_wrong_steps
         self.overlong, self.leaked, self.wrong_steps = 0, 0, 0
@@ -55,22 +55,23 @@ class Pool:
 
         show: "worked" takes those with a trace and shows it, "direct" leaves it out, "as_is" takes all as they are.
         """
-        pairs: list[Pair] = []
-        misses = 0
-        while len(pairs) < count:
-            problem = self.problems[self.order.take(1)[0]]
+        return [self._next(show) for _ in range(count)]
+
+    def _next(self, show: Show) -> Pair:
+        index = self.order.take(1)[0]
+        for _ in range(self.order.rivals(index) + 1):
+            problem = self.problems[index]
             pair = self._pair(problem, show)
-            misses = 0 if pair is not None else misses + 1
-            pairs += [pair] if pair is not None else []
-            self.leaked += among([problem], self.held_out) if pair is not None else 0
-            if misses > len(self.problems):
-                raise DataError(
-                    "no training example is usable", where=f"task {self.task.name}",
-                    why=f"each has no {'trace' if show == 'worked' else 'solution'}, or more than the context's "
-                    f"{self.context} tokens{', or a wrong step' if self.drop_wrong_steps else ''}",
-                    remedy="examples that fit; worked_share: 0 where there are no traces to imitate",
-                )  # fmt: skip
-        return pairs
+            if pair is not None:
+                self.leaked += among([problem], self.held_out)
+                return pair
+            index = self.order.instead()
+        raise DataError(
+            "no training example is usable", where=f"task {self.problems[index].task}",
+            why=f"each has no {'trace' if show == 'worked' else 'solution'}, or more than the context's "
+            f"{self.context} tokens{', or a wrong step' if self.drop_wrong_steps else ''}",
+            remedy="examples that fit; worked_share: 0 where there are no traces to imitate",
+        )  # fmt: skip
 
     def _pair(self, problem: Problem, show: Show) -> Pair | None:
         solution = self.task.gold(problem)
@@ -88,13 +89,14 @@ class Pool:
         return rendered.ids, completion
 
     def state_dict(self) -> dict[str, Json]:
-        return {"position": self.order.position, "overlong": self.overlong, "wrong_steps": self.wrong_steps}
+        return {**self.order.state_dict(), "overlong": self.overlong, "wrong_steps": self.wrong_steps}
 
     def load_state_dict(self, state: Json) -> None:
         assert isinstance(state, Mapping)
-        position, overlong, wrong = state["position"], state["overlong"], state["wrong_steps"]
-        assert isinstance(position, int) and isinstance(overlong, int) and isinstance(wrong, int)
-        self.order.position, self.overlong, self.wrong_steps = position, overlong, wrong
+        self.order.load_state_dict(state)
+        overlong, wrong = state["overlong"], state["wrong_steps"]
+        assert isinstance(overlong, int) and isinstance(wrong, int)
+        self.overlong, self.wrong_steps = overlong, wrong
 
 
 @dataclass(frozen=True, slots=True)

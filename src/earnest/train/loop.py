@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from earnest.data.store import read_rows, to_json
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.errors import Interrupted
 from earnest.gates.asking import tell
 from earnest.gates.base import Gate, Steps
@@ -42,6 +43,8 @@ class Work:
     generated_tokens: int = 0
     lr_scale: float = 1.0  # of this step's learning rate
     heads_only: bool = False  # the policy stays as it is, and only what the loss has beside it learns
+    supervised: Sequence[Sample] = ()
+    """Imitated besides in each update (-log p, weights fixed), where the policy learns."""
 
 
 class Source(ABC):
@@ -104,6 +107,7 @@ class Job:
     allow: frozenset[str] = frozenset()
     head_lr: float | None = None
     max_flops: float | None = None
+    ranks: Ranks = ALONE
 
 
 @dataclass(slots=True)
@@ -208,7 +212,8 @@ def _learn(
     """Take the updates of a step. Metrics are means over them; a maximum stays one."""
     found: list[dict[str, float]] = []
     for samples in work.updates:
-        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens)
+        imitated = () if work.heads_only else work.supervised
+        gradient = accumulate(job.policy, job.loss, samples, job.max_tokens, job.ranks, imitated)
         taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm, heads_only=work.heads_only)
         totals.updates += taken.taken
         totals.trained_tokens += gradient.tokens

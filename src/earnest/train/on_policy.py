@@ -14,6 +14,7 @@ from earnest.engines.base import EngineSession
 from earnest.models.base import Policy
 from earnest.train.loop import Source, Work
 from earnest.train.reference import Anchor
+from earnest.train.replay import Replay, Replayed
 from earnest.train.updates import Planner
 from earnest.types import Json, Sample
 
@@ -37,10 +38,11 @@ class FreshRollouts(Source):
     """
 
     def __init__(
-        self, gatherer: Gatherer, engine: EngineSession, policy: Policy, config: Rollouts, reference: Anchor | None
-    ) -> None:
+        self, gatherer: Gatherer, engine: EngineSession, policy: Policy, config: Rollouts, *, reference: Anchor | None,
+        replay: Replay | None,
+    ) -> None:  # fmt: skip
         self.gatherer, self.engine, self.policy, self.config = gatherer, engine, policy, config
-        self.reference = reference
+        self.reference, self.replay = reference, replay
         self.live_steps, self.small_steps = 0, 0
 
     def gather(self, step: int) -> Gathered:
@@ -62,9 +64,12 @@ class FreshRollouts(Source):
         metrics = {**gathered.metrics, **metrics, **gathered.timing, "update/live": float(live > 0)}
         metrics |= {"groups/live": live, "update/lr_scale": lr_scale}
         metrics["sampler/lag"] = float(self.policy.version - gathered.oldest)
+        metrics |= gathered.notes
+        rehearsed = self.replay.at(step) if self.replay is not None else Replayed((), 0)
+        metrics["data/held_out"] += rehearsed.held_out
         return Work(
-            updates if lr_scale > 0 else (), {**metrics, **gathered.notes}, records, gathered.tokens, lr_scale,
-            heads_only=step < self.config.critic_warmup,
+            updates if lr_scale > 0 else (), metrics, records, gathered.tokens, lr_scale,
+            heads_only=step < self.config.critic_warmup, supervised=rehearsed.samples,
         )  # fmt: skip
 
     def after(self, step: int) -> Mapping[str, float]:
@@ -119,8 +124,10 @@ class OnPolicy(FreshRollouts):
         "sampler/entropy",
     )
 
-    def __init__(self, gatherer: Gatherer, engine: EngineSession, planner: Planner, config: Rollouts) -> None:
-        super().__init__(gatherer, engine, planner.policy, config, planner.reference)
+    def __init__(
+        self, gatherer: Gatherer, engine: EngineSession, planner: Planner, config: Rollouts, *, replay: Replay | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(gatherer, engine, planner.policy, config, reference=planner.reference, replay=replay)
         self.planner = planner
 
     def work(self, step: int) -> Work:

@@ -16,6 +16,7 @@ from earnest.data.pairs import Pair, pairs_of, referred, sides, together
 from earnest.data.reading import read_tokens
 from earnest.data.samples import plain_sample
 from earnest.data.select import dealt
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.engines.base import EngineSession
 from earnest.models.base import Forward, Policy
 from earnest.preference.base import Preference, Side
@@ -23,6 +24,7 @@ from earnest.train.loop import Work
 from earnest.train.losses import Cost, Loss
 from earnest.train.on_policy import FreshRollouts, Rollouts
 from earnest.train.reference import Anchor
+from earnest.train.replay import Replay
 from earnest.types import Batch, Rollout, Sample
 
 
@@ -78,10 +80,10 @@ class FreshPairs(FreshRollouts):
 
     def __init__(
         self, gatherer: Gatherer, engine: EngineSession, policy: Policy, reference: Anchor, config: Rollouts,
-        pairing: Pairing,
+        pairing: Pairing, *, replay: Replay | None = None, ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
-        super().__init__(gatherer, engine, policy, config, reference)
-        self.anchor, self.pairing = reference, pairing
+        super().__init__(gatherer, engine, policy, config, reference=reference, replay=replay)
+        self.anchor, self.pairing, self.ranks = reference, pairing, ranks
         self._chosen: Sequence[Rollout] = ()  # of the step that is being taken
 
     def work(self, step: int) -> Work:
@@ -102,7 +104,8 @@ class FreshPairs(FreshRollouts):
         if not pairs:
             return []
         pairing, samples = self.pairing, sides(pairs)
-        samples = referred(samples, self.anchor.read(samples, pairing.max_tokens, pairing.temperature))
+        read_t = self.anchor.read(self.ranks.mine(samples), pairing.max_tokens, pairing.temperature)
+        samples = referred(samples, self.ranks.read(read_t))
         return [
             together(samples, hand)
             for epoch in range(pairing.epochs)
@@ -117,13 +120,13 @@ class FreshPairs(FreshRollouts):
         """
         found: dict[str, float] = {}
         if self._chosen:
-            samples, pairing = [plain_sample(r) for r in self._chosen], self.pairing
-            after_T = read_tokens(self.policy, samples, pairing.max_tokens, pairing.temperature, _logp)
+            mine, pairing = [plain_sample(r) for r in self.ranks.mine(self._chosen)], self.pairing
+            after_T = self.ranks.read(
+                read_tokens(
+                    self.policy, mine, pairing.max_tokens, pairing.temperature, lambda _, forward: forward.logp_T
+                )
+            )
             before = sum(sum(r.completion.logprobs or ()) for r in self._chosen)
             found["logps/chosen_change"] = (after_T.sum().item() - before) / len(self._chosen)
             self._chosen = ()
         return {**found, **super().after(step)}
-
-
-def _logp(batch: Batch, forward: Forward) -> Tensor:
-    return forward.logp_T

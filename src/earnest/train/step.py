@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 
-from earnest.data.batch import pack, split
+from earnest.data.batch import bundles, pack, split
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.models.base import Policy
-from earnest.train.losses import Loss
+from earnest.train.losses import Loss, NegativeLogLikelihood
 from earnest.types import Sample
 
 
@@ -24,26 +26,55 @@ class Gradient:
     metrics: dict[str, float]
 
 
-def accumulate(policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens: int) -> Gradient:
-    """Add the gradient of an update's whole loss to the parameters, micro-batch by micro-batch."""
-    total, tokens, processed = 0.0, 0, 0
-    sums: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    maxima: dict[str, float] = {}
-    for part in split(samples, max_tokens):
-        batch = pack(part, policy.device)
-        forward = policy.forward(batch, temperature=loss.temperature, stats=loss.stats)
-        cost = loss(batch, forward)
-        cost.total.backward()
-        total += cost.total.item()
-        tokens += len(batch.index_T)
-        processed += forward.tokens
-        for name, x in cost.means.items():
-            sums[name] = sums.get(name, 0.0) + x.sum().item()
-            counts[name] = counts.get(name, 0) + len(x)
-        for name, x in cost.maxima.items():
-            maxima[name] = max(maxima.get(name, 0.0), x.max().item())
-    return Gradient(total, tokens, processed, {n: x / counts[n] for n, x in sums.items()} | maxima)
+def accumulate(
+    policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens: int, ranks: Ranks = ALONE,
+    supervised: Sequence[Sample] = (),
+) -> Gradient:  # fmt: skip
+    """Add the gradient of an update's whole loss to the parameters, micro-batch by micro-batch, each rank its share of them.
+
+    supervised: imitated besides (-log p). What that costs is the metric `loss/replay` and no part of `loss`.
+    """
+    own, beside = _Passes(), _Passes()
+    own.take(policy, loss, list(chain.from_iterable(ranks.mine(bundles(samples)))), max_tokens)
+    beside.take(policy, NegativeLogLikelihood(), ranks.mine(supervised), max_tokens)
+    ranks.sum_gradients([*(p for _, p in policy.parameters()), *(p for _, p in loss.head_parameters())])
+    whole = {
+        "loss": own.total, "replay": beside.total, "tokens": own.tokens + beside.tokens,
+        "read": own.processed + beside.processed,
+    }  # fmt: skip
+    sums, counts, maxima = own.sums, own.counts, own.maxima
+    if ranks.size > 1:
+        whole, sums, counts, maxima = ranks.sum(whole), ranks.sum(sums), ranks.sum(counts), ranks.max(maxima)
+    metrics = {n: x / counts[n] for n, x in sums.items()} | maxima
+    metrics |= {"loss/replay": whole["replay"]} if supervised else {}
+    return Gradient(whole["loss"], int(whole["tokens"]), int(whole["read"]), metrics)
+
+
+@dataclass(slots=True)
+class _Passes:
+    """What this rank's micro-batches came to."""
+
+    total: float = 0.0
+    tokens: int = 0
+    processed: int = 0
+    sums: dict[str, float] = field(default_factory=dict[str, float])
+    counts: dict[str, float] = field(default_factory=dict[str, float])
+    maxima: dict[str, float] = field(default_factory=dict[str, float])
+
+    def take(self, policy: Policy, loss: Loss, samples: Sequence[Sample], max_tokens: int) -> None:
+        for part in split(samples, max_tokens):
+            batch = pack(part, policy.device)
+            forward = policy.forward(batch, temperature=loss.temperature, stats=loss.stats)
+            cost = loss(batch, forward)
+            cost.total.backward()
+            self.total += cost.total.item()
+            self.tokens += len(batch.index_T)
+            self.processed += forward.tokens
+            for name, x in cost.means.items():
+                self.sums[name] = self.sums.get(name, 0.0) + x.sum().item()
+                self.counts[name] = self.counts.get(name, 0) + len(x)
+            for name, x in cost.maxima.items():
+                self.maxima[name] = max(self.maxima.get(name, 0.0), x.max().item())
 
 
 @dataclass(frozen=True, slots=True)

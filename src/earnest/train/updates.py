@@ -18,6 +18,7 @@ from earnest.algorithms.base import Algorithm, Credit
 from earnest.data.reading import Read, read_ends, read_tokens
 from earnest.data.samples import Shares, from_step, plain_sample, to_step
 from earnest.data.select import dealt
+from earnest.distributed.ranks import ALONE, Ranks
 from earnest.functional.credit import to_tokens
 from earnest.functional.reduce import sequence_sum
 from earnest.models.base import Forward, Policy
@@ -72,12 +73,12 @@ class Planner:
 
     def __init__(
         self, policy: Policy, algorithm: Algorithm, learning: Learning, *, critic: Critic | None = None,
-        reference: Reference | None = None,
+        reference: Reference | None = None, ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
         assert ("critic" in algorithm.needs) == (critic is not None)
         assert ("reference" in algorithm.needs) == (reference is not None)
         self.policy, self.algorithm, self.learning = policy, algorithm, learning
-        self.critic, self.reference = critic, reference
+        self.critic, self.reference, self.ranks = critic, reference, ranks
 
     def plan(self, groups: Sequence[Group], number: int, replayed: Set[int] = frozenset()) -> Plan:
         """The updates of step `number` (from 0). replayed: places of groups whose pi_old is what the sampler recorded."""
@@ -101,13 +102,14 @@ class Planner:
         """The step with all that the algorithm needs, and metrics of the KL."""
         metrics: dict[str, float] = {}
         if self.critic is not None:
-            critic = self.critic
-            step = dataclasses.replace(
-                step, value_T=self._read(samples, critic.values),
-                bootstrap_N=read_ends(samples, self.learning.max_tokens, self.policy.device, critic.ends),
-            )  # fmt: skip
+            mine = self.ranks.mine(samples)
+            ends_n = read_ends(mine, self.learning.max_tokens, self.policy.device, self.critic.ends)
+            value_T = self._read(samples, self.critic.values)
+            step = dataclasses.replace(step, value_T=value_T, bootstrap_N=self.ranks.read(ends_n))
         if self.reference is not None:
-            ref_logp_T = self.reference.read(samples, self.learning.max_tokens, self.learning.temperature)
+            mine = self.ranks.mine(samples)
+            read_t = self.reference.read(mine, self.learning.max_tokens, self.learning.temperature)
+            ref_logp_T = self.ranks.read(read_t)
             metrics = self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
             penalty_T = self.reference.penalty(step.sampler_logp_T, ref_logp_T, step.length_N)
             step = dataclasses.replace(step, ref_logp_T=ref_logp_T, penalty_T=penalty_T)
@@ -115,7 +117,9 @@ class Planner:
         return step, metrics
 
     def _read(self, samples: Sequence[Sample], read: Read, stats: frozenset[str] = frozenset()) -> Tensor:
-        return read_tokens(self.policy, samples, self.learning.max_tokens, self.learning.temperature, read, stats)
+        """(T,): what is read off the policy's pass over all samples, each rank its share of them."""
+        mine, learning = self.ranks.mine(samples), self.learning
+        return self.ranks.read(read_tokens(self.policy, mine, learning.max_tokens, learning.temperature, read, stats))
 
     def _uncertain_only(self, advantage_T: Tensor, samples: Sequence[Sample], share: float) -> Tensor:
         entropy_T = self._read(samples, _entropy, frozenset({"entropy"}))

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.data.gathering.posterior import HALF_LIFE, Posteriors
-from earnest.data.select import Order
+from earnest.data.select import order_of
 from earnest.seeding import rng
+from earnest.tasks.union import Union
 from earnest.types import Json, Problem
 
 TRIES = 64
@@ -57,7 +59,7 @@ class Draws:
 
     def __init__(self, problems: Sequence[Problem], seed: int, curriculum: Curriculum | None = None) -> None:
         self.problems, self.seed, self.curriculum = problems, seed, curriculum
-        self.order = Order(len(problems), seed)
+        self.order = order_of(problems, seed)
         self.count = 0  # draws so far (with a curriculum)
         self._step, self._taken = -1, set[int]()
 
@@ -82,17 +84,26 @@ class Draws:
     def _accepted(self, curriculum: Curriculum, posteriors: Posteriors, number: int) -> int | None:
         random = rng(self.seed, "curriculum", number)
         for _ in range(TRIES):
-            index = random.randrange(len(self.problems))
+            index = self._candidate(random)
             believed = posteriors.at(self.problems[index].id, self._step).draw(random)
             if index not in self._taken and curriculum.low <= believed <= curriculum.high:
                 return index
         return None
 
+    def _candidate(self, random: Random) -> int:
+        """Any of the pool; of a mixture, a portion by its weight, and any of that."""
+        if not isinstance(self.problems, Union):
+            return random.randrange(len(self.problems))
+        portions = self.problems.portions
+        place = random.choices(range(len(portions)), [portion.weight for portion in portions])[0]
+        return self.problems.starts[place] + random.randrange(len(portions[place].problems))
+
     def state_dict(self) -> dict[str, Json]:
-        return {"position": self.order.position, "count": self.count}
+        return {"order": self.order.state_dict(), "count": self.count}
 
     def load_state_dict(self, state: Json) -> None:
         assert isinstance(state, Mapping)
-        position, count = state["position"], state["count"]
-        assert isinstance(position, int) and isinstance(count, int)
-        self.order.position, self.count = position, count
+        order, count = state["order"], state["count"]
+        assert isinstance(order, Mapping) and isinstance(count, int)
+        self.order.load_state_dict(order)
+        self.count = count

@@ -16,7 +16,7 @@ from earnest.data.gathering.curriculum import Drawn, Draws
 from earnest.data.gathering.failures import Tell, Watch
 from earnest.data.gathering.groups import has_signal, is_all_wrong
 from earnest.data.gathering.hints import Gold, Hinting
-from earnest.data.gathering.metrics import pass_rate, rollout_metrics
+from earnest.data.gathering.metrics import pass_rate, rollout_metrics, task_metrics
 from earnest.data.gathering.posterior import HALF_LIFE, Posteriors
 from earnest.data.gathering.refill import BUDGET, Ledger
 from earnest.data.gathering.remedies import Remedies
@@ -27,6 +27,7 @@ from earnest.data.select import among
 from earnest.engines.base import EngineSession
 from earnest.rewards.base import Weighted, correct_alone
 from earnest.seeding import derive
+from earnest.tasks.union import Union
 from earnest.types import Group, Json, Problem, Sampling
 
 
@@ -82,6 +83,7 @@ class _Step:
     uniform: list[Group] = field(default_factory=list[Group])
     shares: list[float] = field(default_factory=list[float])  # of the traces, given as hints
     rounds: int = 0
+    levelled: int = 0  # unhinted groups in which a term counted with its mean
     known: int = 0  # drawn prompts that had been tried before
     failure: str = ""
     generate: float = 0.0
@@ -106,6 +108,7 @@ class Gatherer:
         """gold, context: of the task and the policy; read only with hints. Raises ConfigError where no hint can be given."""
         remedies = asking.remedies
         self.roller, self.asking, self.tell = roller, asking, tell
+        self.tasks = tuple(p.name for p in problems.portions) if isinstance(problems, Union) else ()
         self.draws = Draws(problems, asking.seed, remedies.curriculum)
         self.posteriors = Posteriors(remedies.curriculum.half_life if remedies.curriculum else HALF_LIFE)
         self.watch = Watch(asking.error_ceiling, roller.verifier.name, tuple(t.name for t in asking.reward), tell)
@@ -135,7 +138,7 @@ class Gatherer:
         held_out = among([group.problem for group in state.fresh], self.asking.held_out)
         return Gathered(
             tuple(state.places[i] for i in range(asked)), tuple(state.seen), frozenset(replayed),
-            metrics=rollout_metrics(state.fresh),
+            metrics=self._rollout_metrics(state),
             timing={"time/generate": state.generate, "time/grade": state.grade},
             notes={"data/held_out": float(held_out), **self._remedy_metrics(state, dead, replayed)},
         )  # fmt: skip
@@ -199,10 +202,11 @@ class Gatherer:
             seed=derive(asking.seed, "rollout", step, *names), forced=heads,
         )  # fmt: skip
         rewarding = time.perf_counter()
-        rewarded = reward(collected.groups, asking.reward, derive(asking.seed, "reward", step, *names))
+        rewarded = reward(collected.groups, asking.reward, derive(asking.seed, "reward", step, *names), step)
         state.generate += collected.timing.generate
         state.grade += collected.timing.grade + time.perf_counter() - rewarding
         state.failure = state.failure or rewarded.failure
+        state.levelled += 0 if heads else rewarded.levelled
         state.seen += rewarded.groups
         self.watch.look(step, state.seen, state.failure)
         return rewarded.groups
@@ -219,6 +223,11 @@ class Gatherer:
             state.places[place] = one.group
         self.buffer.keep(live, state.number)
         return replayed
+
+    def _rollout_metrics(self, state: _Step) -> dict[str, float]:
+        fresh = state.fresh
+        found = {**task_metrics(fresh, self.tasks), **rollout_metrics(fresh)}
+        return {**found, "groups/levelled": state.levelled / len(fresh)}
 
     def _remedy_metrics(self, state: _Step, dead: Sequence[int], replayed: Mapping[int, Kept]) -> dict[str, float]:
         remedies, fresh = self.asking.remedies, state.fresh

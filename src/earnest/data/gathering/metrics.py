@@ -9,6 +9,8 @@ import torch
 from earnest.data.gathering.groups import outcomes
 from earnest.types import Finish, Group, Rollout, Status
 
+PER_TASK = ("pass_rate", "reward", "groups/mixed")
+
 
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """Rates are over all rollouts; the pass rate and the rewards' means and deviation leave out those that have none.
@@ -46,6 +48,21 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,
         **{f"verdict/{s}": sum(r.verdict.status is s for r in rollouts) / count for s in Status},
     }
+
+
+def task_metrics(groups: Sequence[Group], tasks: Sequence[str] = ()) -> dict[str, float]:
+    """Pass rate, mean reward and share of mixed groups of each task; nothing where there is only one.
+
+    tasks: of the mixture, so that a step which happens to have problems of one of them alone says whose they are.
+    """
+    present = dict.fromkeys(group.problem.task for group in groups)
+    if len({*tasks, *present}) < 2:
+        return {}
+    found: dict[str, float] = {}
+    for task in present:
+        of_all = rollout_metrics([group for group in groups if group.problem.task == task])
+        found |= {f"{name}/{task}": of_all[name] for name in PER_TASK}
+    return found
 
 
 def pass_rate(groups: Sequence[Group]) -> float:

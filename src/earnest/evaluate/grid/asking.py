@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earnest.component import build, digest
+from earnest.component import digest
 from earnest.data.rollouts import Roller
 from earnest.data.select import subset
 from earnest.engines.base import EngineSession
@@ -87,7 +87,7 @@ def evaluate(
         first: tuple[list[Record], list[Record]] | None = None
         for name, prompt in prompts[task.name].items():
             echo(f"{task.name}, {name}: {len(problems)} problems, {plan.k} samples each and one greedy")
-            verifier: Verifier = plan.verifier or build("verifier", task.verifier_name)
+            verifier = plan.verifier or task.own_verifier()
             reader = Roller(prompt, verifier, strategy, policy.tokenizer)
             answers = _answers(plan, problems, reader, engine)
             protocol = _protocol(plan, task, name, reader, len(problems), look)

@@ -41,6 +41,24 @@ def models_table(report: Report, evaluated: Evaluated) -> Table:
     return Table(columns, tuple(rows))
 
 
+def tasks_table(report: Report, evaluated: Evaluated) -> Table:
+    """A row for each part of a mixture under each model."""
+    rows = [
+        (
+            Cell(task),
+            Cell(name, _what(report, evaluated, name), strong=name == report.final),
+            _rate(part.sampled, strong=name == report.final),
+            _rate(part.greedy),
+            _rate(part.trace_format),
+        )
+        for task in dict.fromkeys(task for found in evaluated.models.values() for task in found.by_task)
+        for name, found in evaluated.models.items()
+        if (part := found.by_task.get(task)) is not None
+    ]
+    columns = ("task", "model", "sampled", "greedy", "trace format")
+    return Table(columns, tuple(rows), caption="Task by task")
+
+
 def _what(report: Report, evaluated: Evaluated, name: str) -> str:
     stage = next((s for s in report.run.stages if s.id == name), None)
     if name == evaluated.run.base:

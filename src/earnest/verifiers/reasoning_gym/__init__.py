@@ -28,6 +28,7 @@ from earnest.sandbox.jobs import CodecError, Limits, SandboxError, call
 from earnest.types import Item, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
+from earnest.verifiers.commitment import Candidate, Uncommitted, settle
 from earnest.verifiers.entry import given
 from earnest.verifiers.reasoning_gym.checks import OWN, same
 from earnest.verifiers.reasoning_gym.formulas import Unreadable
@@ -50,7 +51,7 @@ def question_hash(question: str) -> str:
 class ReasoningGym(Verifier):
     """The puzzles of reasoning-gym, right or wrong. Example: `<answer>292</answer>` for a row of leg_counting."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     timeout_s: float = Field(10.0, gt=0, allow_inf_nan=False)
     """Seconds of processor time that a scorer may take in the sandbox; three times as long on the wall clock."""
@@ -116,23 +117,27 @@ _OPEN, _CLOSE = "<answer>", "</answer>"
 
 
 def tagged(text: str) -> str | Refused:
-    """What stands in the answer tag; tags that disagree, never close, or hold nothing answer nothing."""
+    """What stands in the answer tag; tags that disagree, never close, hold nothing or are denied answer nothing."""
     found: set[str] = set()
+    last: Candidate | None = None
     at = text.find(_OPEN)
     while at >= 0:
         end = text.find(_CLOSE, at)
         if end < 0:
             return Refused("an answer tag that never closes")
-        found.add(text[at + len(_OPEN) : end].strip())
+        last = Candidate(text[at + len(_OPEN) : end].strip(), at, end + len(_CLOSE))
+        found.add(last.text)
         if len(found) > 1:
             return Refused("several different answers")
         if text[end + len(_CLOSE) : end + len(_CLOSE) + 1].isalnum():
             return Refused("something is attached to the answer tag")
         at = text.find(_OPEN, end)
-    answer = found.pop() if found else None
-    if answer is None:
+    if last is None:
         return Refused("no answer tag")
-    return answer or Refused("nothing there")
+    settled = settle(text, [last], str)
+    if isinstance(settled, Uncommitted):
+        return Refused(settled.reason)
+    return settled.text or Refused("nothing there")
 
 
 @lru_cache(maxsize=8192)

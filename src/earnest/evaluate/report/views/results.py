@@ -7,18 +7,23 @@ from collections.abc import Sequence
 from earnest.evaluate.report.build import Evaluated, Report
 from earnest.evaluate.report.figures import Figure
 from earnest.evaluate.report.page import Cell, Section, Table
-from earnest.evaluate.report.tables import compared_table, counts_of, drift_table, models_table
+from earnest.evaluate.report.tables import compared_table, counts_of, drift_table, models_table, tasks_table
+
+MIXED = (
+    "The problems are of several tasks. The verdict is about all of them together; what each came to stands beside it."
+)
 
 
 def models(report: Report, figures: Sequence[Figure]) -> Section:
     main = report.main
     if main is None:
         return Section("models", "Models", paragraphs=("Nothing was evaluated.",))
+    by_task = tasks_table(report, main)
     return Section(
         "models",
         f"Models on the {main.run.split} split",
-        paragraphs=(how(main), tried(report)),
-        tables=(models_table(report, main),),
+        paragraphs=(how(main), tried(report), *((MIXED,) if by_task.rows else ())),
+        tables=tuple(t for t in (models_table(report, main), by_task) if t.rows),
         figures=tuple(f for f in figures if f.group == "rates"),
     )
 
@@ -75,7 +80,11 @@ def other_evaluations(report: Report) -> list[Section]:
             f"Also evaluated: {other.run.id}",
             paragraphs=("Not what the verdict rests on. " + how(other),),
             tables=tuple(
-                t for t in (models_table(report, other), compared_table(other.compared), drift_table(other.drift))
+                t
+                for t in (
+                    models_table(report, other), tasks_table(report, other), compared_table(other.compared),
+                    drift_table(other.drift),
+                )
                 if t.rows
             ),
         )
