@@ -396,6 +396,14 @@ def test_few_live_groups_make_a_smaller_step(policy: Policy) -> None:
     assert (work.metrics["groups/live"], work.lr_scale, made.small_steps) == (0.25, 0.5, 1)
 
 
+def test_a_step_that_is_not_taken_did_nothing_to_what_it_chose(policy: Policy, tmp_path: Path) -> None:
+    made = source(policy)
+    made.config = replace(made.config, few_live=1.0, on_few_live="skip")
+    train(job(policy, made, tmp_path, steps=1))
+    (row,) = rows(tmp_path)
+    assert row["pairs"] > 0 and row["update/taken"] == 0 and "logps/chosen_change" not in row
+
+
 def test_records_say_what_was_sampled(policy: Policy) -> None:
     work = source(policy).work(0)
     assert len(work.records) == 16 and {r.stage for r in work.records} == {"preference"}

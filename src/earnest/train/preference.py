@@ -84,7 +84,9 @@ class FreshPairs(FreshRollouts):
     ) -> None:  # fmt: skip
         super().__init__(gatherer, engine, policy, config, reference=reference, replay=replay)
         self.anchor, self.pairing, self.ranks = reference, pairing, ranks
-        self._chosen: Sequence[Rollout] = ()  # of the step that is being taken
+        # Of the step that is being taken: what was chosen, and the policy's version before it.
+        self._chosen: Sequence[Rollout] = ()
+        self._version = policy.version
 
     def work(self, step: int) -> Work:
         gathered = self.gather(step)
@@ -92,6 +94,7 @@ class FreshPairs(FreshRollouts):
         pairs = [pair for found in by_group for pair in found]
         # What is replayed was written by an older policy, whose log-probs say nothing of this step.
         self._chosen = [p.chosen for i, found in enumerate(by_group) if i not in gathered.replayed for p in found]
+        self._version = self.policy.version
         live = sum(map(bool, by_group)) / len(by_group)
         return self.step_work(step, gathered, self._updates(pairs, step), live, {"pairs": float(len(pairs))})
 
@@ -116,10 +119,10 @@ class FreshPairs(FreshRollouts):
     def after(self, step: int) -> Mapping[str, float]:
         """logps/chosen_change: what the step did to the log-prob of its own chosen completions, on average, in nats.
 
-        Fresh completions differ from step to step, so `logps/chosen` does not tell this.
+        Fresh completions differ from step to step, so `logps/chosen` does not tell this. A step without an update did nothing.
         """
         found: dict[str, float] = {}
-        if self._chosen:
+        if self._chosen and self.policy.version > self._version:
             mine, pairing = [plain_sample(r) for r in self.ranks.mine(self._chosen)], self.pairing
             after_T = self.ranks.read(
                 read_tokens(
@@ -128,5 +131,5 @@ class FreshPairs(FreshRollouts):
             )
             before = sum(sum(r.completion.logprobs or ()) for r in self._chosen)
             found["logps/chosen_change"] = (after_T.sum().item() - before) / len(self._chosen)
-            self._chosen = ()
+        self._chosen = ()
         return {**found, **super().after(step)}
