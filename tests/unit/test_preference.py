@@ -356,6 +356,16 @@ def test_the_reference_is_the_input_until_it_is_renewed(policy: Policy, tmp_path
     assert not kept.tensors() and len(renewed.tensors()) == len(list(policy.parameters()))
 
 
+def test_pairs_carry_the_reference_s_log_probs_and_not_the_policy_s(policy: Policy, tmp_path: Path) -> None:
+    made = source(policy)
+    train(job(policy, made, tmp_path, steps=1, optim=Optim(lr=1e-2)))
+    (update,) = made.work(1).updates
+    carried_T = torch.cat([s.ref_logprobs for s in update if s.ref_logprobs is not None])
+    theirs_T, own_T = (read_tokens(p, update, 4096, 1.0, lambda _, f: f.logp_T) for p in (made.anchor.policy, policy))
+    torch.testing.assert_close(carried_T, theirs_T, rtol=0, atol=1e-5)
+    assert (carried_T - own_T).abs().max() > 1e-2
+
+
 @pytest.mark.parametrize("renew_every", [None, 2])
 def test_a_resumed_stage_goes_on_as_if_nothing_had_happened(
     policy: Policy, tmp_path: Path, renew_every: int | None
