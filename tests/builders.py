@@ -19,6 +19,7 @@ from earnest.types import (
     Group,
     Parsed,
     Problem,
+    Process,
     Rollout,
     Sampling,
     Status,
@@ -73,8 +74,9 @@ def make_step(
     value_T: Tensor | None = None,
     bootstrap_N: Tensor | None = None,
     penalty_T: Tensor | None = None,
+    process: Process | None = None,
 ) -> Step:
-    """One inner sequence per group; nan is a grading error. Left out: length 3, finished, log-probs -1, values 0."""
+    """One inner sequence per group; nan is a grading error. Left out: length 3, finished, log-probs -1, values 0, no steps."""
     flat = [r for group in rewards for r in group]
     lengths = [3] * len(flat) if lengths is None else list(lengths)
     finished = [True] * len(flat) if finished is None else list(finished)
@@ -96,6 +98,16 @@ def make_step(
         bootstrap_N=torch.zeros(len(flat)) if bootstrap_N is None else bootstrap_N,
         ref_logp_T=logp_T if ref_logp_T is None else ref_logp_T,
         penalty_T=penalty_T,
+        process=process,
+    )
+
+
+def make_process(score: Sequence[Sequence[float]], ends: Sequence[Sequence[int]]) -> Process:
+    """One inner sequence per rollout: the scores of its steps, and how many of its tokens stand before the end of each."""
+    return Process(
+        score_K=torch.tensor([s for row in score for s in row]),
+        rollout_K=torch.tensor([i for i, row in enumerate(score) for _ in row]),
+        tokens_K=torch.tensor([end for row in ends for end in row]),
     )
 
 
@@ -122,7 +134,13 @@ def permuted(step: Step, order_N: Sequence[int]) -> Step:
         )
         if (value := getattr(step, name)) is not None
     }
-    return replace(step, groups=tuple(Group(g[0].problem, tuple(g)) for g in groups), group_N=group_N, **tensors)
+    if (process := step.process) is not None:
+        kept = [(process.rollout_K == i).nonzero().flatten() for i in order_N]
+        at_K = torch.cat(kept)
+        rollout_K = torch.tensor([place for place, own in enumerate(kept) for _ in own])
+        process = Process(score_K=process.score_K[at_K], rollout_K=rollout_K, tokens_K=process.tokens_K[at_K])
+    made = tuple(Group(g[0].problem, tuple(g)) for g in groups)
+    return replace(step, groups=made, group_N=group_N, process=process, **tensors)
 
 
 def tokens_of(step: Step, i_N: Sequence[int]) -> Tensor:

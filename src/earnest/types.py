@@ -12,6 +12,7 @@ Shape suffixes used throughout the package:
     _S  one entry per sequence of a micro-batch
     _P  one entry per pair of completions
     _G  one entry per group (one prompt)
+    _K  one entry per judged reasoning step
 """
 
 from __future__ import annotations
@@ -189,6 +190,19 @@ class Group:
     given: int = 0  # tokens that every completion was made to begin with; they are the end of prompt_ids
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Process:
+    """The judged reasoning steps of an optimizer step's rollouts, K in all. A rollout without any has one, its reward at its end.
+
+    Example: score_K = [1., 0., 1.], rollout_K = [0, 0, 1], tokens_K = [4, 9, 7]: the first rollout has a right step of four
+    tokens, then a wrong one of five.
+    """
+
+    score_K: Tensor  # float32; nan for a rollout whose grading failed
+    rollout_K: Tensor  # int64, a place in N, ascending
+    tokens_K: Tensor  # int64, the rollout's sampled tokens up to the end of the step
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """All groups of one optimizer step as an algorithm sees them: N rollouts with T sampled tokens in all.
@@ -206,6 +220,7 @@ class Step:
     bootstrap_N: Tensor | None = None  # critic's value after the last token; used where not finished
     ref_logp_T: Tensor | None = None  # reference policy, if it needs "reference"
     penalty_T: Tensor | None = None  # what a KL takes off the reward at each token, if it is in the reward
+    process: Process | None = None  # judged reasoning steps, if it needs "steps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,24 +7,38 @@ from dataclasses import replace
 import pytest
 import torch
 
-from builders import NAN, Toy, make_step, permuted
+from builders import NAN, Toy, make_process, make_step, permuted
 from earnest import component
 from earnest.algorithms.base import Algorithm
 from earnest.functional.credit import to_tokens
 from earnest.types import Step
 
-REWARDS = [[1.0, 0.0, 1.0, 0.0, 0.5], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.2]]
+REWARDS = [[1.0, 0.0, 0.25, 0.0, 0.5], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.2]]
 LENGTHS = [3, 1, 4, 2, 5, 3, 3, 1, 2, 4, 1, 2]
 FINISHED = [True, True, False, True, True, False, True, True, True, True, False, True]
 
 
-@pytest.fixture(params=component.names("algorithm"))
+VARIANTS: list[dict[str, object]] = [
+    {"name": "grpo", "std": "batch"},
+    {"name": "grpo", "delta": 3.0},
+    {"name": "process_grpo", "std": "sample"},
+    {"name": "reinforce", "baseline": "group"},
+    {"name": "reinforce", "baseline": "length"},
+    {"name": "reinforce_pp", "baseline": "group"},
+    {"name": "cispo", "ratio_min": 0.8, "ratio_max": 1.2},
+    {"name": "pass_at_k", "k": 3},
+    {"name": "pass_at_k", "k": 2, "estimator": "marginal"},
+]
+"""Settings with a formula of their own."""
+
+
+@pytest.fixture(params=[*component.names("algorithm"), *VARIANTS], ids=lambda spec: str(spec).strip("{}"))
 def algorithm(request: pytest.FixtureRequest) -> Algorithm:
     return component.build("algorithm", request.param).with_max_tokens(8)
 
 
 def step_and_toy(rewards: list[list[float]] = REWARDS, *, same_reference: bool = False) -> tuple[Step, Toy]:
-    toy = Toy.make(sum(LENGTHS))
+    toy, flat = Toy.make(sum(LENGTHS)), [r for group in rewards for r in group]
     g = torch.Generator().manual_seed(1)
     logp_T = toy.logp().detach().float()
     noise_T = torch.zeros_like(logp_T) if same_reference else 0.3 * torch.randn(len(logp_T), generator=g)
@@ -36,6 +50,10 @@ def step_and_toy(rewards: list[list[float]] = REWARDS, *, same_reference: bool =
         ref_logp_T=logp_T - noise_T,
         value_T=toy.values().detach().float(),
         bootstrap_N=torch.rand(len(LENGTHS), generator=g),
+        process=make_process(
+            [[r] * min(length, 2) for r, length in zip(flat, LENGTHS, strict=True)],
+            [[length // 2, length] if length > 1 else [1] for length in LENGTHS],
+        ),
     )
     return step, toy
 

@@ -128,7 +128,7 @@ def test_four_files_beside_a_recipe_run(files: Path, tmp_path: Path) -> None:
     steps = [json.loads(line) for line in (run / "rl" / "metrics.jsonl").read_text().splitlines()]
     learned_from = [row for row in steps if row["update/taken"]]
     assert len(steps) == 3 and learned_from, "no step had two different rewards"
-    assert all(row["sequence_ratio"] == pytest.approx(1.0, abs=1e-4) for row in learned_from)
+    assert all(row["ratio"] == pytest.approx(1.0, abs=1e-4) for row in learned_from)
     assert all(row["sampler/ratio_error"] < 1e-4 for row in learned_from)
     protocol = read(run / "eval" / "protocol.json")
     assert (protocol["task"], protocol["engine"]) == ("my_task.py:MyTask", "my_engine.py:MyEngine")

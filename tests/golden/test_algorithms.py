@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +12,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from builders import NAN, make_step
+from builders import NAN, make_process, make_step
+from earnest.algorithms.base import Tokens
+from earnest.algorithms.gspo import GSPO
+from earnest.algorithms.pass_at_k import PassAtK
 from earnest.algorithms.ppo import PPO
+from earnest.algorithms.process_grpo import ProcessGRPO
 from earnest.algorithms.reinforce_pp import ReinforcePP
 from earnest.algorithms.rloo import RLOO
-from earnest.functional import credit, divergence, reduce, surrogate
+from earnest.functional import credit, divergence, pass_at_k, reduce, surrogate
 from earnest.functional.logprobs import chunked_logprobs
 
 CASES: dict[str, Any] = json.loads((Path(__file__).parent / "cases.json").read_text(encoding="utf-8"))
 CHECKS: dict[str, Callable[[Any, Any], None]] = {}
-TOPICS = ("sft", "logprob", "adv", "policy", "agg", "kl", "ppo", "reinforce_pp", "grpo")
+TOPICS = ("sft", "logprob", "adv", "policy", "agg", "kl", "ppo", "reinforce_pp", "grpo", "pass_at_k")
 
 
 def checks(name: str) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, Any], None]]:
@@ -132,6 +137,21 @@ def adv_group_then_batch(i: Any, e: Any) -> None:
     near(ReinforcePP(baseline="group").credit(make_step(rewards, [1] * 8)).advantage_T, e["advantage"], atol=1e-6)
 
 
+@checks("adv.batch_scaled")
+def adv_batch_scaled(i: Any, e: Any) -> None:
+    reward_N, group_N = t([r for group in i["groups"] for r in group]), torch.arange(8) // 4
+    near(credit.batch_scaled(reward_N, group_N, eps=1e-4), e["advantage"])
+
+
+@checks("adv.steps")
+def adv_steps(i: Any, e: Any) -> None:
+    process = make_process(i["step_rewards"], [[1, 3], [2, 3]])
+    step = make_step([[0.0, 1.0]], [4, 3], process=process)  # the fourth token of the first stands after its last step
+    for std in ("population", "sample"):
+        (a, b), (c, d) = e[std]
+        near(ProcessGRPO(std=std).credit(step).advantage_T, [a, b, b, 0.0, c, c, d], atol=1e-6)
+
+
 @checks("adv.kl_in_reward")
 def adv_kl_in_reward(i: Any, e: Any) -> None:
     rewards = [[float(r) for r in i["rewards"]]]
@@ -156,6 +176,58 @@ def policy_ratio(i: Any, e: Any) -> None:
     new_T, old_T = t(i["log_ratio_tokens"]), torch.zeros(3).double()
     near(surrogate.ratio(new_T, old_T), e["token"])
     near(surrogate.sequence_ratio(new_T, old_T, torch.zeros(3, dtype=torch.int64), 1), [e["sequence"]] * 3)
+
+
+@checks("policy.bounds")
+def policy_bounds(i: Any, e: Any) -> None:
+    for row in e:
+        logp_T, old_T, adv_T = t([row["ratio"]]).log().requires_grad_(), torch.zeros(1), t([row["advantage"]])
+
+        def slope(loss_T: Tensor, logp_T: Tensor = logp_T) -> Tensor:
+            return torch.autograd.grad(loss_T.sum(), logp_T)[0]
+
+        for delta in (3, 4):
+            loss_T = surrogate.clipped(surrogate.ratio(logp_T, old_T), adv_T, 0.2, 0.2, delta)
+            near(loss_T, [row[f"delta_{delta}"]["loss"]])
+            near(slope(loss_T), [row[f"delta_{delta}"]["dloss_dlogp"]])
+        near(slope(surrogate.truncated(logp_T, old_T, adv_T, None, 5.0)), [row["weight_to_5"]])
+        near(slope(surrogate.truncated(logp_T, old_T, adv_T, 0.8, 1.2)), [row["weight_0.8_to_1.2"]])
+
+
+@checks("policy.geometric_ratio")
+def policy_geometric_ratio(i: Any, e: Any) -> None:
+    log_ratio_T, seq_T, adv_T = t(i["log_ratio_tokens"]), torch.zeros(3, dtype=torch.int64), torch.ones(3)
+    near(surrogate.geometric_ratio(log_ratio_T, seq_T, 1), [e["geometric"]] * 3)
+    near(
+        surrogate.geometric_ratio(surrogate.one_sided(log_ratio_T, adv_T, 0.4), seq_T, 1),
+        [e["after_one_sided_0.4"]] * 3,
+    )
+    found = GSPO().token_loss(
+        Tokens(logp_T=log_ratio_T, old_logp_T=torch.zeros(3), adv_T=adv_T, seq_T=seq_T, sequences=1)
+    )
+    near(-found.policy_T, [e["clipped"]] * 3)
+
+
+@checks("pass_at_k.two_of_four")
+def pass_at_k_two_of_four(i: Any, e: Any) -> None:
+    group = one_group(i["right"])
+    near(pass_at_k.weights(*group, i["k"]), e["weights"])
+    near(pass_at_k.normalised(*group, i["k"]), e["normalised"])
+    step = make_step([[float(r) for r in i["right"]]], [1] * 4)
+    near(PassAtK(k=2).credit(step).advantage_T, e["normalised"], atol=1e-6)
+    near(PassAtK(k=2, estimator="pkpo").credit(step).advantage_T / 4, e["weights"], atol=1e-6)
+
+
+@checks("pass_at_k.expected_gradient")
+def pass_at_k_expected_gradient(i: Any, e: Any) -> None:
+    p = i["p"]
+    for of in (pass_at_k.weights, pass_at_k.marginal_weights):
+        total = 0.0
+        for outcome in itertools.product([1.0, 0.0], repeat=i["n"]):
+            weight_N = of(*one_group(outcome), i["k"])
+            score_N = t([1 - p if right else -p for right in outcome])  # d log pi / d logit
+            total += p ** sum(outcome) * (1 - p) ** (i["n"] - sum(outcome)) * float((weight_N * score_N).sum())
+        near(torch.tensor(total), e["gradient"], atol=1e-7)
 
 
 @checks("agg.length_bias")

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark_scripts import benchmark
+from benchmark_scripts import FOLDER, benchmark
 
 chain = benchmark("chain")
+ROOT = FOLDER.parent
 
 
 def test_the_claims_hold_for_a_seed_nobody_chose(tmp_path: Path) -> None:
@@ -23,6 +26,19 @@ def test_the_claims_hold_for_a_seed_nobody_chose(tmp_path: Path) -> None:
     found = chain.collect(chain.travel(tmp_path, seed))
     assert found.seed == seed
     assert chain.failures(found) == [], f"seed {seed}: {found}"
+    a_hundredfold_learning_rate_is_diagnosed(tmp_path, seed)
+
+
+def a_hundredfold_learning_rate_is_diagnosed(folder: Path, seed: int) -> None:
+    """From the same start. Where the policy still guesses right now and then the rule says it, where it does not the gate stops it."""
+    run = folder / "unstable"
+    command = [sys.executable, "-m", "earnest", "run", str(chain.RECIPE), "--seed", str(seed), "--run-dir", str(run)]
+    done = subprocess.run([*command, "--set", "rl.lr=3e-2"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stdout + done.stderr
+    events = [json.loads(line) for line in (run / "rl" / "events.jsonl").read_text().splitlines()]
+    stopped = [e for e in events if e.get("gate") == "learning" and "smaller lr" in e.get("remedy", "")]
+    said = [e for e in events if e.get("rule") == "H15" and "A smaller lr" in e["message"]]
+    assert (stopped and not (run / "rl" / "model").exists()) or said
 
 
 def good() -> Any:

@@ -10,15 +10,21 @@ from torch import Tensor
 
 from builders import NAN, Toy, make_step
 from earnest.algorithms.base import Algorithm, Tokens
+from earnest.algorithms.cispo import CISPO
 from earnest.algorithms.dapo import DAPO
 from earnest.algorithms.dr_grpo import DrGRPO
+from earnest.algorithms.gmpo import GMPO
 from earnest.algorithms.grpo import GRPO
+from earnest.algorithms.gspo import GSPO
 from earnest.algorithms.kl import KL
+from earnest.algorithms.luspo import LUSPO
 from earnest.algorithms.ppo import PPO
+from earnest.algorithms.reinforce import Reinforce
 from earnest.algorithms.reinforce_pp import ReinforcePP
 from earnest.algorithms.rloo import RLOO
+from earnest.algorithms.sapo import SAPO
 from earnest.component import KeyedConfigError, build
-from earnest.functional.credit import group_mean, to_tokens
+from earnest.functional.credit import group_mean, length_centered, to_tokens
 from earnest.types import Step
 
 REWARDS = [[1.0, 0.0, 1.0, 0.5], [0.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]]
@@ -196,3 +202,65 @@ def test_dead_share_is_reported() -> None:
     step = make_step(REWARDS)
     for algorithm in (GRPO(), DrGRPO(), RLOO()):
         assert algorithm.credit(step).metrics["frac_reward_zero_std"] == pytest.approx(1 / 3)
+
+
+def test_reinforces_baselines() -> None:
+    step = make_step([[1.0, 0.0, 0.0, NAN], [1.0, 1.0]], [4, 2, 2, 9, 1, 1])
+
+    def of(baseline: str) -> tuple[list[float], list[bool]]:
+        found = Reinforce(baseline=baseline).credit(step)  # type: ignore[arg-type]
+        first = [float(a[0]) for a in found.advantage_T.split(step.length_N.tolist())]
+        return first, found.live_N.tolist()
+
+    graded = [True, True, True, False, True, True]
+    assert of("none") == ([1.0, 0.0, 0.0, 0.0, 1.0, 1.0], [True, False, False, False, True, True])
+    assert of("batch") == (pytest.approx([0.4, -0.6, -0.6, 0.0, 0.4, 0.4]), graded)
+    grouped = [True, True, True, False, False, False]
+    assert of("group") == (pytest.approx([2 / 3, -1 / 3, -1 / 3, 0.0, 0.0, 0.0]), grouped)
+    assert of("length") == (pytest.approx([0.5, -0.5, -0.5, 0.0, 0.0, 0.0]), grouped)  # 4 of 8 tokens are right
+
+
+def test_the_length_baseline_has_the_least_variance_where_squared_scores_grow_with_length() -> None:
+    length_N, reward_N, group_N = (
+        torch.tensor([1, 6, 3]),
+        torch.tensor([1.0, 0.0, 0.5]),
+        torch.zeros(3, dtype=torch.int64),
+    )
+    chosen = (reward_N - length_centered(reward_N, group_N, length_N))[0]
+    variance = [float((length_N * (reward_N - b).square()).sum()) for b in (chosen, chosen - 0.01, chosen + 0.01)]
+    assert variance[0] < min(variance[1:])
+
+
+def test_reinforce_takes_a_kl_off_the_reward() -> None:
+    step = make_step([[1.0, 0.0]], [1, 2], penalty_T=torch.tensor([0.2, 0.1, 0.3]))
+    found = Reinforce(kl=KL(in_reward=0.1)).credit(step)
+    torch.testing.assert_close(found.advantage_T, torch.tensor([0.6, -0.6, -0.6]))
+
+
+def test_reinforce_with_the_groups_mean_is_dr_grpo_of_length_one() -> None:
+    step, toy = knowing_step(LENGTHS)
+    ours = gradient(Reinforce(baseline="group"), step, toy)
+    torch.testing.assert_close(ours, gradient(DrGRPO(max_length=1), step, toy))
+    torch.testing.assert_close(ours, 3 / 4 * gradient(RLOO(kl=KL()), step, toy))
+
+
+def test_what_is_the_same_method_with_one_update_per_rollout() -> None:
+    step, toy = knowing_step(LENGTHS)
+    grpo, dapo = gradient(GRPO(kl=KL()), step, toy), gradient(DAPO(), step, toy)
+    for algorithm, same in ((GSPO(), grpo), (GMPO(), grpo), (SAPO(), grpo), (CISPO(), dapo)):
+        torch.testing.assert_close(gradient(algorithm, step, toy), same, msg=algorithm.name)
+    torch.testing.assert_close(gradient(LUSPO(), step, toy), sum(LENGTHS) / 12 * dapo)
+    step, toy = knowing_step([5] * 12)
+    torch.testing.assert_close(gradient(LUSPO(), step, toy), 5 * gradient(GSPO(), step, toy))
+
+
+def test_the_spread_can_be_that_of_a_sample() -> None:
+    step = make_step([[1.0, 0.0, 0.5]], [2, 1, 3])
+    shrink = (5 / 6) ** 0.5  # six tokens
+    for population, sample in [
+        (ReinforcePP(), ReinforcePP(std="sample")),
+        (PPO(), PPO(std="sample")),
+    ]:
+        torch.testing.assert_close(sample.credit(step).advantage_T, shrink * population.credit(step).advantage_T)
+    with pytest.raises(KeyedConfigError, match="no effect"):
+        build("algorithm", {"name": "ppo", "whiten": False, "std": "sample"})

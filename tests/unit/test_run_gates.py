@@ -304,6 +304,18 @@ def test_a_worthless_stage_is_stopped_once_it_has_been_so_for_long_enough(
     assert gate.check(Steps("rl", rows(19, **values) + rows(1))).outcome == "passed"
 
 
+def test_a_policy_that_can_do_nothing_any_more_is_stopped_sooner() -> None:
+    gate = Learning()
+    able, lost = rows(1, pass_rate=0.3), rows(10, pass_rate=0.0)
+    result = gate.check(Steps("rl", able + lost))
+    assert result.outcome == "refused" and "30% before the first update" in result.reason and "lr" in result.remedy
+    assert gate.check(Steps("rl", able + lost[:9])).outcome == "passed"
+    assert gate.check(Steps("rl", able + lost[:9] + rows(1, pass_rate=0.01))).outcome == "passed"
+    assert gate.check(Steps("rl", rows(1, pass_rate=0.02) + lost)).outcome == "passed"
+    idle = rows(1, pass_rate=0.3, **{"update/taken": 0.0})
+    assert gate.check(Steps("rl", idle + lost)).outcome == "passed"  # nothing was changed that could have done it
+
+
 def test_steps_without_an_update_for_different_reasons_are_worthless_too() -> None:
     mixed = rows(19, **{"update/taken": 0.0, "grad_norm": math.nan}) + rows(1, **{"update/taken": 0.0})
     assert "no gradient was finite" in Learning(patience=20).check(Steps("rl", mixed)).reason

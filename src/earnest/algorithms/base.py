@@ -64,13 +64,18 @@ class Algorithm(Component):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Subset of {"reference", "critic"}: extra forward passes that the loop then provides."""
+        """Subset of {"reference", "critic", "steps"}: forward passes, or judged reasoning steps, that the loop then provides."""
         return frozenset({"reference"} if self.kl.on else ())
 
     @property
     def stats(self) -> frozenset[str]:
         """Subset of {"entropy"}: computed beside the log-probs, inside the chunked head."""
         return frozenset()
+
+    @property
+    def least_group(self) -> int:
+        """Completions of a prompt below which none of them can have credit. A recipe with fewer is refused."""
+        return 1
 
     def with_max_tokens(self, max_tokens: int) -> Self:
         """This algorithm in a run whose completions have at most `max_tokens` sampled tokens. The stage asks once."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from earnest.algorithms.base import Algorithm, Credit, TokenLoss, Tokens
@@ -24,14 +24,24 @@ class Clipped(Algorithm):
     clip_high: float = Field(default=0.2, gt=0)
     """How far the ratio may rise above 1 before the gradient of a right token stops."""
 
+    delta: float | None = Field(default=None, gt=1)
+    """Ratio above which the gradient of a wrong token stops too (dual clip: 3; INTELLECT-2: 4). null: none."""
+
+    @model_validator(mode="after")
+    def _delta_is_beyond_the_clip(self) -> Self:
+        if self.delta is not None and self.delta <= 1 + self.clip_high:
+            raise ValueError(f"delta is {self.delta}, inside the clip range: it must be above 1 + clip_high")
+        return self
+
     def ratio(self, t: Tokens) -> Tensor:
         """(T,): rho. By default each token's own."""
         return surrogate.ratio(t.logp_T, t.old_logp_T)
 
     def token_loss(self, t: Tokens) -> TokenLoss:
         ratio_T = self.ratio(t)
-        policy_T = surrogate.clipped(ratio_T, t.adv_T, self.clip_low, self.clip_high)
-        return TokenLoss(policy_T, metrics=surrogate.clip_metrics(ratio_T, t.adv_T, self.clip_low, self.clip_high))
+        policy_T = surrogate.clipped(ratio_T, t.adv_T, self.clip_low, self.clip_high, self.delta)
+        seen = surrogate.clip_metrics(ratio_T, t.adv_T, self.clip_low, self.clip_high, self.delta)
+        return TokenLoss(policy_T, metrics=seen)
 
 
 class GroupRelative(Algorithm):
@@ -40,6 +50,10 @@ class GroupRelative(Algorithm):
 
     dead_groups: Literal["keep", "drop"] = "keep"
     """`drop`: groups without signal, and completions that could not be graded, leave the mean."""
+
+    @property
+    def least_group(self) -> int:
+        return 2
 
     @abstractmethod
     def advantage(self, reward_N: Tensor, group_N: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from earnest.algorithms.base import Credit, TokenLoss, Tokens
@@ -40,11 +42,20 @@ class PPO(Clipped):
     whiten: bool = True
     """Advantages are brought to mean 0 and spread 1 over all tokens of the step, after the returns are taken."""
 
+    std: Literal["population", "sample"] = "population"
+    """The spread they are divided by: the population's, as OpenRLHF, or with Bessel's correction, as TRL and verl."""
+
     value_clip: float | None = Field(default=0.2, gt=0)
     """How far the critic may move from its old value before its loss is taken at the bound. null: no bound."""
 
     value_coef: float = Field(default=0.1, ge=0)
     """Weight of the critic's loss."""
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> Self:
+        if self.std != "population" and not self.whiten:
+            raise ValueError("std has no effect without whiten; leave it out")
+        return self
 
     @property
     def needs(self) -> frozenset[str]:
@@ -60,7 +71,9 @@ class PPO(Clipped):
         )
         live_T = credit.to_tokens(live_N, step.length_N)
         explained = credit.explained_variance(step.value_T[live_T], return_T[live_T])
-        advantage_T = credit.whiten(advantage_T, live_T) if self.whiten else advantage_T.where(live_T, 0.0)
+        if self.whiten:
+            advantage_T = credit.whiten(advantage_T, live_T, ddof=0 if self.std == "population" else 1)
+        advantage_T = advantage_T.where(live_T, 0.0)
         return Credit(advantage_T, live_N, return_T, {"explained_variance": explained})
 
     def token_loss(self, t: Tokens) -> TokenLoss:

@@ -24,7 +24,7 @@ class ReinforcePP(Clipped):
 
     Assumes: prompts of similar difficulty, unless baseline is "group" (the paper's variant for reasoning, which takes
     the group's mean off r_i first). One completion per prompt is enough. The mean is over tokens, so long completions
-    weigh more in the baseline. The spread is the population's.
+    weigh more in the baseline.
 
     Degrades to: REINFORCE with a batch-mean baseline, up to scale, when there is one update per rollout and no KL.
 
@@ -33,6 +33,13 @@ class ReinforcePP(Clipped):
 
     baseline: Literal["none", "group"] = "none"
     """`group`: the mean reward of the prompt's completions is taken off before the step is whitened."""
+
+    std: Literal["population", "sample"] = "population"
+    """The spread of the step: the population's, as OpenRLHF, or with Bessel's correction, as verl."""
+
+    @property
+    def least_group(self) -> int:
+        return 2 if self.baseline == "group" else 1
 
     def credit(self, step: Step) -> Credit:
         whole_N = torch.zeros_like(step.group_N)
@@ -44,7 +51,8 @@ class ReinforcePP(Clipped):
             reward_N = credit.group_centered(reward_N, step.group_N)
         reward_T = credit.last_token_rewards(reward_N, step.length_N, step.penalty_T)
         graded_T = credit.to_tokens(~step.reward_N.isnan(), step.length_N)
-        advantage_T = credit.whiten(credit.returns_to_go(reward_T, step.length_N), graded_T)
+        return_T = credit.returns_to_go(reward_T, step.length_N)
+        advantage_T = credit.whiten(return_T, graded_T, ddof=0 if self.std == "population" else 1)
         return Credit(advantage_T, live_N, metrics=metrics)
 
     def weights(self, length_N: Tensor, group_N: Tensor, live_N: Tensor) -> Tensor:

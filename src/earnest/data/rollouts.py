@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from earnest.engines.base import EngineSession
 from earnest.prompts.base import Prompt
-from earnest.prompts.writing import lengths
+from earnest.prompts.writing import decode, lengths
 from earnest.sampling.base import Strategy
 from earnest.seeding import derive
 from earnest.types import (
@@ -151,9 +151,7 @@ class Roller:
         else:
             ids = completion.token_ids
             ids = ids[:-1] if completion.finish is Finish.STOP and ids and ids[-1] in stop_ids else ids
-            text = str(
-                self.tokenizer.decode([*head, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False)
-            )
+            text = decode([*head, *ids], self.tokenizer)
         return Item(problem=problem, parsed=self.prompt.parse(text, opened=opened), truncated=_truncated(completion))
 
 

@@ -85,6 +85,28 @@ def leave_one_out(reward_N: Tensor, group_N: Tensor) -> Tensor:
     return scaled_N.where(unequal(reward_N, group_N), 0.0).to(reward_N.dtype)
 
 
+def length_centered(reward_N: Tensor, group_N: Tensor, length_N: Tensor) -> Tensor:
+    """(N,): A_i = r_i - sum_j |o_j| r_j / sum_j |o_j| over the group: the baseline of least variance where a completion's
+    squared gradient grows with its length. Hao et al. 2025, arXiv:2505.23585 (OPO).
+    """
+    share_N = length_N.double().where(~reward_N.isnan(), 0.0)
+    total_N = _group_sum(share_N * reward_N.double().nan_to_num(nan=0.0), group_N)
+    baseline_N = total_N / _group_sum(share_N, group_N).clamp(min=1)
+    return (reward_N.double() - baseline_N).where(unequal(reward_N, group_N), 0.0).to(reward_N.dtype)
+
+
+def steps_to_go(advantage_K: Tensor, rollout_K: Tensor, tokens_K: Tensor, length_N: Tensor) -> Tensor:
+    """(T,): A_it = sum over the rollout's judged steps that end at or after token t; 0 after the last of them.
+
+    rollout_K: whose step it is, a place in N. tokens_K: the rollout's tokens up to the end of the step; a step that ends before
+    the first counts for none. Shao et al. 2024, arXiv:2402.03300, 4.1.3.
+    """
+    some_K = tokens_K > 0
+    last_K = (length_N.cumsum(0) - length_N)[rollout_K] + tokens_K - 1
+    ends_T = advantage_K.new_zeros(int(length_N.sum())).index_add(0, last_K[some_K], advantage_K[some_K])
+    return returns_to_go(ends_T, length_N)
+
+
 def to_tokens(x_N: Tensor, length_N: Tensor) -> Tensor:
     """(N,) -> (T,): each rollout's value at each of its tokens."""
     return torch.repeat_interleave(x_N, length_N)

@@ -1,7 +1,8 @@
 """The learning gate: stops a stage that has been worthless for many steps, where a health rule only says so.
 
 Worthless is what cannot teach, whatever comes out of it: no update was made, every gradient was exactly zero, nearly all
-completions were cut and none was right, or the engine samples from another policy than the one that is trained.
+completions were cut and none was right, or the engine samples from another policy than the one that is trained. A policy that
+could do something before the first update and can do nothing since is stopped sooner: its weights are not worth keeping.
 """
 
 from __future__ import annotations
@@ -27,7 +28,20 @@ class Learning(Gate):
     ratio_error: float = Field(0.5, gt=0)
     """Mean distance from 1 of the trainer's probability of a token by the engine's."""
 
+    collapse: int = Field(10, ge=2)
+    """Steps in a row without one right answer, after which a policy that began with a pass rate of `began` has collapsed."""
+    began: float = Field(0.05, gt=0, le=1)
+    """The least pass rate before the first update from which a collapse can be told."""
+
     def check(self, evidence: Steps) -> GateResult:
+        if self._collapsed(evidence.rows):
+            before, last = evidence.rows[0].get("pass_rate") or 0.0, evidence.rows[-1].get("step") or 0
+            return self.result(
+                evidence.stage, "refused",
+                f"the pass rate was {before:.0%} before the first update and 0 in the {self.collapse} steps up to step {last:.0f}"
+                ": the updates destroyed what the policy could do",
+                "a much smaller lr, warm-up, or a KL to the reference", {"steps": len(evidence.rows)},
+            )  # fmt: skip
         rows = evidence.rows[-self.patience :]
         if len(rows) < self.patience:
             return self.result(evidence.stage, "passed", f"{len(rows)} steps so far, too few to judge")
@@ -39,6 +53,12 @@ class Learning(Gate):
                     {"steps": len(rows)},
                 )  # fmt: skip
         return self.result(evidence.stage, "passed", f"nothing to say against the last {len(rows)} steps")
+
+    def _collapsed(self, rows: Sequence[Mapping[str, float | None]]) -> bool:
+        if len(rows) <= self.collapse or (rows[0].get("pass_rate") or 0.0) < self.began:
+            return False
+        updated = any(row.get("update/taken") for row in rows[: -self.collapse])
+        return updated and all(row.get("pass_rate") == 0 for row in rows[-self.collapse :])
 
     def _faults(self, rows: Sequence[Mapping[str, float | None]]) -> Iterator[tuple[bool, str, str]]:
         idle = all(row.get("update/taken") == 0 for row in rows)

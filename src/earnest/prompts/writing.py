@@ -70,6 +70,11 @@ def encode(text: str, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     return tuple(tokenizer.encode(text, add_special_tokens=False, verbose=False))
 
 
+def decode(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    """The text of exactly these ids: special tokens are written out, and no space is added or taken away."""
+    return str(tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
 def lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """How many ids each text has; nothing is added before or after."""
     from transformers import PreTrainedTokenizerFast

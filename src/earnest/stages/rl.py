@@ -62,6 +62,11 @@ class Rl(RolloutStage):
     def _fits_together(self) -> Self:
         if self.critic != CriticSettings() and "critic" not in self.algorithm.needs:
             raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
+        if self.group_size < self.algorithm.least_group:
+            raise ValueError(
+                f"group_size is {self.group_size}: {self.algorithm.name} compares {self.algorithm.least_group} completions of a "
+                "prompt or more, and would learn nothing"
+            )
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
         self.check_sizes(self.prompts_per_step, self.group_size)

@@ -294,6 +294,16 @@ def _stale(_: Health, w: Windows) -> str | None:
     )
 
 
+def _broken(_: Health, w: Windows) -> str | None:
+    before, now = w.first[0].get("pass_rate"), w.mean("pass_rate")
+    if not (_is_number(before) and w.last[0] is not w.first[0] and before - now > 2 * CLEAR and now < before / 2):
+        return None
+    return (
+        f"The pass rate was {before:.0%} before the first update and is {now:.0%} in the last {len(w.last)} steps: the updates "
+        "destroy what the policy could do. A smaller lr, warm-up, or a KL term."
+    )
+
+
 def _chosen_falls(_: Health, w: Windows) -> str | None:
     changes = _values(w.last, "logps/chosen_change")
     falls = sum(change < 0 for change in changes)
@@ -331,7 +341,8 @@ RULES: tuple[Rule, ...] = (
     Rule(id="H12", name="contamination", level="error", says=_contamination, reads=("data/held_out",), at_once=True),
     Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
     Rule(id="H14", name="stale weights", level="error", says=_stale, reads=("sampler/lag",), at_once=True),
-    Rule(id="H15", name="falling chosen", level="warning", says=_chosen_falls,
+    Rule(id="H15", name="broken policy", level="error", says=_broken, reads=("pass_rate",)),
+    Rule(id="H16", name="falling chosen", level="warning", says=_chosen_falls,
          reads=("logps/chosen_change", "pass_rate")),
 )  # fmt: skip
 

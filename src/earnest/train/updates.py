@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from earnest.algorithms.base import Algorithm, Credit
+from earnest.data.process import judged_steps
 from earnest.data.reading import Read, read_ends, read_tokens
 from earnest.data.samples import Shares, from_step, plain_sample, to_step
 from earnest.data.select import dealt
@@ -101,6 +102,8 @@ class Planner:
     def _complete(self, step: Step, samples: Sequence[Sample]) -> tuple[Step, dict[str, float]]:
         """The step with all that the algorithm needs, and metrics of the KL."""
         metrics: dict[str, float] = {}
+        if "steps" in self.algorithm.needs:
+            step = dataclasses.replace(step, process=judged_steps(step.groups, self.policy.tokenizer))
         if self.critic is not None:
             mine = self.ranks.mine(samples)
             ends_n = read_ends(mine, self.learning.max_tokens, self.policy.device, self.critic.ends)
