@@ -12,9 +12,11 @@ from torch import Tensor
 
 from earnest.algorithms.base import Algorithm
 from earnest.algorithms.dapo import DAPO
+from earnest.algorithms.dr_grpo import DrGRPO
 from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.kl import KL, AdaptiveKL
 from earnest.algorithms.ppo import PPO
+from earnest.algorithms.rloo import RLOO
 from earnest.component import KeyedConfigError
 from earnest.data.reading import read_tokens
 from earnest.data.samples import plain_sample
@@ -223,15 +225,17 @@ def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
     assert Reference(policy, KL(in_loss=0.1)).tensors() == {}
 
 
-def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Policy) -> None:
+@pytest.mark.parametrize("algorithm", [DAPO(), DrGRPO(max_length=64), RLOO(kl=None)], ids=lambda a: a.name)  # type: ignore[arg-type]
+def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Policy, algorithm: Algorithm) -> None:
+    """The mean entropy of a token, however the algorithm weighs tokens."""
     groups = judged_groups(policy)
     samples_of = {}
     for name, entropy in {"off": Entropy(), "on": Entropy(bonus=0.5), "below": Entropy(bonus=0.5, floor=0.01)}.items():
-        (samples_of[name],) = Planner(policy, DAPO(), learning(entropy=entropy)).plan(groups, 0).updates
+        (samples_of[name],) = Planner(policy, algorithm, learning(entropy=entropy)).plan(groups, 0).updates
     assert len(samples_of["on"]) == 12  # groups of equal rewards too
     assert [s.entropy_weight for s in samples_of["below"]] == [0.0] * 9
-    with_bonus = gradient(policy, PolicyGradient(DAPO(), 1.0, with_entropy=True), samples_of["on"])
-    without = gradient(policy, PolicyGradient(DAPO(), 1.0), samples_of["off"])
+    with_bonus = gradient(policy, PolicyGradient(algorithm, 1.0, with_entropy=True), samples_of["on"])
+    without = gradient(policy, PolicyGradient(algorithm, 1.0), samples_of["off"])
     from earnest.data.batch import pack
 
     batch = pack([plain_sample(r) for g in groups for r in g.rollouts], policy.device)
@@ -320,6 +324,19 @@ def test_corrections_by_hand(of: Callable[[Tensor, Tensor], Tensor], expected: l
 def test_stale_negatives_are_left_out_by_hand() -> None:
     drift_T, adv_T = one_sequence([0.6, 0.6, 0.4]), one_sequence([-1.0, 1.0, -1.0])
     assert mismatch.stale_negatives(drift_T, adv_T, torch.arange(3), 3, 0.5).tolist() == [0.0, 1.0, 1.0]
+
+
+def test_stale_is_what_the_policy_has_left_behind_since_it_was_sampled(policy: Policy) -> None:
+    """Also in the first update, whose pi_old is the policy itself: then all of it is the sampler's doing."""
+    (samples,) = Planner(policy, DAPO(), learning()).plan(judged_groups(policy), 0).updates
+    assert all(s.old_logprobs is None for s in samples)
+    for log_w, left_out in ((0.4, 0.0), (-0.4, 1.0)):  # log(pi / mu)
+        apart = tuple(replace(s, sampler_logprobs=s.sampler_logprobs - log_w) for s in samples)  # type: ignore[operator]
+        found = accumulate(policy, PolicyGradient(DAPO(), 1.0, mismatch=Mismatch(stale_negatives=0.3)), apart, 4096)
+        wrong = sum(len(s.advantages) for s in samples if s.advantages[0] < 0)  # type: ignore[arg-type, index]
+        assert (
+            found.metrics["sampler/left_out"] == pytest.approx(left_out * wrong / found.tokens) and wrong < found.tokens
+        )
 
 
 @pytest.mark.parametrize("algorithm", [DAPO(), PPO()], ids=["dapo", "ppo"])

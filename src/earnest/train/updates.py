@@ -21,7 +21,7 @@ from earnest.data.samples import Shares, from_step, plain_sample, to_step
 from earnest.data.select import dealt
 from earnest.distributed.ranks import ALONE, Ranks
 from earnest.functional.credit import to_tokens
-from earnest.functional.reduce import sequence_sum
+from earnest.functional.reduce import sequence_sum, token_mean
 from earnest.models.base import Forward, Policy
 from earnest.models.critic import Critic
 from earnest.train.reference import Reference
@@ -165,7 +165,7 @@ class Planner:
             among_all = sequence_sum if self.algorithm.kl.sums else self._as_weighed
             kl_N = self.reference.coefficient * everywhere(among_all(length_N, every_N))
         if bonus := self._bonus(step):
-            entropy_N = bonus * everywhere(self._as_weighed(length_N, every_N))
+            entropy_N = bonus * everywhere(token_mean(length_N, every_N))
         return Shares(policy_N, kl_N, entropy_N)
 
     def _as_weighed(self, length_N: Tensor, every_N: Tensor) -> Tensor:
