@@ -23,6 +23,7 @@ HEALTHY: Metrics = {
     "completions/clipped_ratio": 0.05, "completions/mean_length": 30.0,
     "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "reward/missing": 0.0, "verdict/no_answer": 0.02,
     "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0, "sampler/lag": 0.0,
+    "logps/chosen_change": lambda s: 0.1 * (-1) ** s,
 }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
     ),
     "H14": ({"sampler/lag": at(40, 3.0, 0.0)}, {"sampler/lag": 0.0}),
     "H15": ({"pass_rate": lambda s: 0.5 if s < 3 else 0.1}, {"pass_rate": lambda s: 0.5 if s < 3 else 0.4}),
+    "H16": ({"logps/chosen_change": -0.2}, {"logps/chosen_change": -0.2, **BETTER}),
 }  # fmt: skip
 
 
