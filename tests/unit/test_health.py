@@ -23,6 +23,7 @@ HEALTHY: Metrics = {
     "completions/clipped_ratio": 0.05, "completions/mean_length": 30.0,
     "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "reward/missing": 0.0, "verdict/no_answer": 0.02,
     "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0, "sampler/lag": 0.0,
+    "logps/chosen_change": lambda s: 0.1 * (-1) ** s,
 }  # fmt: skip
 
 
@@ -54,6 +55,7 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
         {"grad_norm": lambda s: 30.0 if s in (40, 43, 44) else 1.0}, {"grad_norm": lambda s: 30.0 if s in (40, 43) else 1.0},
     ),
     "H14": ({"sampler/lag": at(40, 3.0, 0.0)}, {"sampler/lag": 0.0}),
+    "H15": ({"logps/chosen_change": -0.2}, {"logps/chosen_change": -0.2, **BETTER}),
 }  # fmt: skip
 
 

@@ -18,12 +18,12 @@ from earnest.algorithms.base import Algorithm, Credit
 from earnest.data.process import judged_steps
 from earnest.data.reading import Read, read_ends, read_tokens
 from earnest.data.samples import Shares, from_step, plain_sample, to_step
+from earnest.data.select import dealt
 from earnest.distributed.ranks import ALONE, Ranks
 from earnest.functional.credit import to_tokens
 from earnest.functional.reduce import sequence_sum, token_mean
 from earnest.models.base import Forward, Policy
 from earnest.models.critic import Critic
-from earnest.seeding import rng
 from earnest.train.reference import Reference
 from earnest.types import Batch, Group, Sample, Step
 
@@ -145,10 +145,8 @@ class Planner:
             return [torch.arange(len(group_N))] * self.learning.epochs
         updates: list[Tensor] = []
         for epoch in range(self.learning.epochs):
-            order = list(range(groups))
-            rng(self.learning.seed, "minibatches", number, epoch).shuffle(order)
-            for part in torch.tensor(order).tensor_split(self.learning.minibatches):
-                updates.append(torch.isin(group_N, part).nonzero().squeeze(1))
+            for part in dealt(groups, self.learning.minibatches, self.learning.seed, "minibatches", number, epoch):
+                updates.append(torch.isin(group_N, torch.tensor(part)).nonzero().squeeze(1))
         return [chosen_N for chosen_N in updates if len(chosen_N)]
 
     def _shares(self, step: Step, credit: Credit, chosen_N: Tensor) -> Shares:
