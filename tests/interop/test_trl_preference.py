@@ -54,7 +54,8 @@ def our_pull(given: list[Pair], spec: dict[str, Any], max_tokens: int = 4096) ->
 
 def their_pull(folder: Path, given: list[Pair], settings: dict[str, Any]) -> Pull:
     from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
 
     fresh_policy().save(folder / "model")
     config = DPOConfig(
