@@ -94,6 +94,12 @@ class Normalised(GroupRelative):
     min_std: float = Field(default=1e-6, ge=0)
     """A group whose rewards spread no more than this is dead."""
 
+    @model_validator(mode="after")
+    def _eps_is_added_to_something(self) -> Self:
+        if self.eps and self.std == "none":
+            raise ValueError("eps has no effect with std none: nothing is divided by; leave it out")
+        return self
+
     def advantage(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         if self.std == "none":
             return credit.group_centered(reward_N, group_N)
