@@ -70,7 +70,13 @@ class GroupRelative(Algorithm):
         live_N = self.live(step.reward_N, step.group_N)
         metrics = {"frac_reward_zero_std": credit.dead_fraction(live_N, step.group_N)}
         advantage_N = self.advantage(reward_N, step.group_N)
+        if step.penalty_T is not None:
+            advantage_N = advantage_N.where(live_N, self.price(reward_N, step.group_N))
         return Credit(credit.to_tokens(advantage_N, step.length_N), live_N, metrics=metrics)
+
+    def price(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
+        """(N,): credit in a group of equal rewards, whose completions differ by the KL alone that was taken off."""
+        return self.advantage(reward_N, group_N)
 
     def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         """(N,) bool: graded, in a group whose rewards differ."""
@@ -82,7 +88,8 @@ class GroupRelative(Algorithm):
 
 
 class Normalised(GroupRelative):
-    """A_i = (r_i - mean(r)) / (std(r) + eps). Small differences become as loud as large ones."""
+    """A_i = (r_i - mean(r)) / (std(r) + eps). Small differences become as loud as large ones; but for a KL in the reward, which
+    keeps its own size where all rewards are equal, and would have the same one whatever its coefficient else."""
 
     std: Literal["population", "sample", "batch", "none"] = "population"
     """What differences are divided by: the spread of the group's rewards (`population`: +-1 for half 1 and half 0; `sample`: with
@@ -107,6 +114,9 @@ class Normalised(GroupRelative):
             return credit.batch_scaled(reward_N, group_N, eps=self.eps)
         ddof = 0 if self.std == "population" else 1
         return credit.group_advantage(reward_N, group_N, ddof=ddof, min_std=self.min_std, eps=self.eps)
+
+    def price(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
+        return credit.group_centered(reward_N, group_N)
 
     def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         return credit.unequal(reward_N, group_N) & (credit.group_std(reward_N, group_N) > self.min_std)
