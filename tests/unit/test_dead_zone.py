@@ -26,7 +26,7 @@ from earnest.prompts.chat import Chat
 from earnest.prompts.plain import Plain
 from earnest.sampling.plain import Plain as PlainSampling
 from earnest.tasks.union import Portion, Union
-from earnest.types import Group, Solution
+from earnest.types import Finish, Group, Solution
 from lottery import TASK, Lottery, pool
 
 
@@ -192,11 +192,16 @@ def test_nothing_live_for_several_steps_ends_the_stage_and_says_what_was_seen() 
     assert caught.value.exit_code == 3
     assert caught.value.what.startswith("not one group carried a signal in the last 2 steps (up to step 5)")
     assert caught.value.why == (
-        "of 8 groups 5 were all wrong, 2 all right, 0 paid alike for other reasons, 1 not graded"
+        "of 8 groups 5 were all wrong, 2 all right, 0 paid alike for other reasons, 1 not graded; 0% of the completions of the "
+        "last step were cut at the token limit"
     )
     assert caught.value.remedy.startswith("easier problems")
     with pytest.raises(GateRefused, match="harder problems"):
         Ledger(Refill(patience=1)).note(0, 1, 0, [right])
+    ends = [replace(r, completion=replace(r.completion, finish=Finish.LENGTH)) for r in wrong.rollouts]
+    with pytest.raises(GateRefused, match="100% of the completions of the last step") as caught:
+        Ledger(Refill(patience=1)).note(0, 1, 0, [replace(wrong, rollouts=tuple(ends))])
+    assert caught.value.remedy.startswith("a higher max_tokens")
 
 
 # --- replay

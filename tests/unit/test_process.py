@@ -185,7 +185,11 @@ def test_the_planner_reads_the_steps_that_are_asked_for(tiny_policy: Policy) -> 
     right, wrong = rollout("1+1=2", steps=[(5, 1.0)]), rollout("1+1=3", steps=[(5, 0.0)], reward=0.0)
     group = Group(right.problem, (right, wrong))
     learning = Learning(seed=0, temperature=1.0, max_tokens=64)
-    (samples,) = Planner(tiny_policy, ProcessGRPO(kl=KL()), learning).plan([group], 0).updates
+    plan = Planner(tiny_policy, ProcessGRPO(kl=KL()), learning).plan([group], 0)
+    (samples,) = plan.updates
+    assert plan.metrics["process/steps"] == 1.0
+    unjudged = Group(right.problem, (rollout("1+1=2"), rollout("1+1=3", reward=0.0)))
+    assert Planner(tiny_policy, ProcessGRPO(kl=KL()), learning).plan([unjudged], 0).metrics["process/steps"] == 0.0
     found = [s.advantages.tolist() for s in samples if s.advantages is not None]
     assert found == [[1.0] * 5 + [0.0], [-1.0] * 5 + [0.0]]  # the stop token stands after the step
     assert Planner(tiny_policy, GRPO(kl=KL()), learning).plan([group], 0).step.process is None

@@ -75,7 +75,7 @@ class GroupRelative(Algorithm):
         return Credit(credit.to_tokens(advantage_N, step.length_N), live_N, metrics=metrics)
 
     def price(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
-        """(N,): credit in a group of equal rewards, whose completions differ by the KL alone that was taken off."""
+        """(N,): credit in a group of equal rewards, for the KL alone that was taken off them."""
         return self.advantage(reward_N, group_N)
 
     def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
@@ -88,8 +88,8 @@ class GroupRelative(Algorithm):
 
 
 class Normalised(GroupRelative):
-    """A_i = (r_i - mean(r)) / (std(r) + eps). Small differences become as loud as large ones; but for a KL in the reward, which
-    keeps its own size where all rewards are equal, and would have the same one whatever its coefficient else."""
+    """A_i = (r_i - mean(r)) / (std(r) + eps). Small differences become as loud as large ones; but not a KL in the reward where all
+    rewards are equal."""
 
     std: Literal["population", "sample", "batch", "none"] = "population"
     """What differences are divided by: the spread of the group's rewards (`population`: +-1 for half 1 and half 0; `sample`: with

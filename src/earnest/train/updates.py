@@ -102,10 +102,14 @@ class Planner:
         return Plan(tuple(u for u in updates if u), step, credit, {**metrics, **credit.metrics})
 
     def _complete(self, step: Step, samples: Sequence[Sample]) -> tuple[Step, dict[str, float]]:
-        """The step with all that the algorithm needs, and metrics of the KL."""
+        """The step with all that the algorithm needs, and metrics of judged steps (a completion's, on average) and of the KL."""
         metrics: dict[str, float] = {}
         if "steps" in self.algorithm.needs:
             step = dataclasses.replace(step, process=judged_steps(step.groups, self.policy.tokenizer))
+            judged = [len(r.verdict.steps) for group in step.groups for r in group.rollouts]
+            metrics["process/steps"] = sum(judged) / len(
+                judged
+            )  # 0: the verifier scores none, and rewards are all there is
         if self.critic is not None:
             mine = self.ranks.mine(samples)
             ends_n = read_ends(mine, self.learning.max_tokens, self.policy.device, self.critic.ends)
@@ -115,7 +119,7 @@ class Planner:
             mine = self.ranks.mine(samples)
             read_t = self.reference.read(mine, self.learning.max_tokens, self.learning.temperature)
             ref_logp_T = self.ranks.read(read_t)
-            metrics = self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
+            metrics |= self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
             penalty_T = self.reference.penalty(step.sampler_logp_T, ref_logp_T, step.length_N)
             step = dataclasses.replace(step, ref_logp_T=ref_logp_T, penalty_T=penalty_T)
         return step, metrics
