@@ -319,9 +319,9 @@ def test_every_prompt_counts_once_where_groups_differ_in_size() -> None:
     [
         ({"refill": {"attempts": 0}}, "greater than or equal to 1"),
         ({"refill": {"attemps": 3}}, "attemps"),
-        ({"refill": {}, "group_size": 1, "algorithm": "ppo"}, "`refill` with group_size 1"),
-        ({"replay_groups": {}, "group_size": 1, "algorithm": "ppo"}, "`replay_groups` with group_size 1"),
-        ({"hints": {}, "group_size": 1, "algorithm": "ppo"}, "`hints` with group_size 1"),
+        ({"refill": {}, "group_size": 1, "algorithm": "reinforce"}, "`refill` with group_size 1"),
+        ({"replay_groups": {}, "group_size": 1, "algorithm": "reinforce"}, "`replay_groups` with group_size 1"),
+        ({"hints": {}, "group_size": 1, "algorithm": "reinforce"}, "`hints` with group_size 1"),
         ({"replay_groups": {"share": 0.1}, "prompts_per_step": 8}, "a share of 0.1 of 8 groups is none"),
         ({"hard": {"group_size": 8}}, "hard.group_size 8 has no effect"),
         ({"curriculum": {"low": 0.5, "high": 0.5}}, "the window is empty"),

@@ -349,6 +349,4 @@ def test_the_order_of_a_group_changes_no_reward_and_groups_do_not_know_each_othe
 
 def test_what_is_cut_is_not_both_masked_and_punished() -> None:
     with pytest.raises(KeyedConfigError, match="choose one of them"):
-        build(
-            "stage", {"name": "rl", "steps": 1, "lr": 1e-3, "mask_truncated": True, "reward": ["correct", "overlong"]}
-        )
+        build("stage", {**STEP, "mask_truncated": True, "reward": ["correct", "overlong"]})

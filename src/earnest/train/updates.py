@@ -107,9 +107,8 @@ class Planner:
         if "steps" in self.algorithm.needs:
             step = dataclasses.replace(step, process=judged_steps(step.groups, self.policy.tokenizer))
             judged = [len(r.verdict.steps) for group in step.groups for r in group.rollouts]
-            metrics["process/steps"] = sum(judged) / len(
-                judged
-            )  # 0: the verifier scores none, and rewards are all there is
+            # 0: the verifier scores none, and rewards are all there is.
+            metrics["process/steps"] = sum(judged) / len(judged)
         if self.critic is not None:
             mine = self.ranks.mine(samples)
             ends_n = read_ends(mine, self.learning.max_tokens, self.policy.device, self.critic.ends)
