@@ -108,6 +108,13 @@ def test_a_step_whose_gradient_is_not_finite_is_told_at_once() -> None:
     assert [(f.rule, f.step, f.holds) for f in watch(changes)] == [("H11", 2, True), ("H11", 2, False)]
 
 
+def test_of_several_updates_only_those_that_were_not_finite_were_not_made() -> None:
+    (begins, _) = watch({"grad_norm": at(2, math.nan, 1.0), "update/taken": at(2, 0.75, 1.0)})
+    assert (
+        begins.rule == "H11" and "In 25% of this step's updates" in begins.message and "no update" not in begins.message
+    )
+
+
 def test_a_rule_is_told_when_it_begins_and_when_it_ends() -> None:
     found = watch({"completions/clipped_ratio": lambda s: 0.5 if 20 <= s < 40 else 0.0})
     assert [(f.rule, f.holds) for f in found] == [("H3", True), ("H3", False)]

@@ -291,6 +291,7 @@ def rows(count: int, **values: float | None) -> list[dict[str, float | None]]:
         ({"update/taken": 0.0, "grad_norm": math.nan}, "no gradient was finite"),
         ({"grad_norm": 0.0}, "every gradient was exactly zero"),
         ({"completions/clipped_ratio": 0.99, "pass_rate": 0.0}, "cut at the token limit"),
+        ({"completions/clipped_ratio": 1.0, "pass_rate": 0.0, "update/taken": 0.0}, "cut at the token limit"),
         ({"sampler/ratio_error": 0.9}, "another policy"),
     ],
 )

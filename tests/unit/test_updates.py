@@ -212,6 +212,13 @@ def test_the_adaptive_coefficient_follows_the_controller_and_is_resumed(policy: 
     assert fixed.coefficient == 0.2
 
 
+def test_the_coefficient_that_is_reported_is_the_one_that_counts(policy: Policy) -> None:
+    ref = reference(policy, KL(in_loss=0.2, over="sum", adaptive=AdaptiveKL(target=100.0, horizon=12)))
+    plan = Planner(policy, DAPO(kl=ref.kl), learning(), reference=ref).plan(judged_groups(policy), 0)
+    assert plan.metrics["kl/coefficient"] == 0.2 and ref.coefficient == pytest.approx(0.16)
+    assert [s.kl_weight for s in plan.updates[0]] == pytest.approx([0.2 / 12] * 12)
+
+
 def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
     ref = reference(policy, KL(in_loss=0.1, reset_every=3))
     before = {n: p.clone() for n, p in ref.policy.parameters()}
@@ -267,6 +274,16 @@ def test_cut_completions_can_be_left_out_of_loss_and_denominator(policy: Policy)
     assert all(s.weight == pytest.approx(1 / (tokens - LENGTHS[0])) for s in fewer)
 
 
+def test_a_step_whose_live_completions_were_all_cut_has_no_signal(policy: Policy) -> None:
+    cut = [
+        Group(g.problem, tuple(replace(r, completion=replace(r.completion, finish=Finish.LENGTH)) for r in g.rollouts))
+        for g in judged_groups(policy)
+    ]
+    plan = Planner(policy, DAPO(), learning(mask_truncated=True)).plan(cut, 0)
+    assert plan.updates == () and not plan.credit.live_N.any()
+    assert Planner(policy, DAPO(), learning()).plan(cut, 0).credit.live_N.any()
+
+
 def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:
     groups = judged_groups(policy)
     plan = Planner(policy, DAPO(), learning(entropy=Entropy(top_share=0.25))).plan(groups, 0)
@@ -274,10 +291,12 @@ def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:
     samples = [plain_sample(r) for g in groups for r in g.rollouts]
     entropy_T = read_tokens(policy, samples, 4096, 1.0, lambda _, f: f.entropy_T, frozenset({"entropy"}))  # type: ignore[arg-type, return-value]
     top = set(entropy_T.topk(round(0.25 * sum(LENGTHS))).indices.tolist())
-    for i, (kept, given) in enumerate(
-        zip(plan.credit.advantage_T.tolist(), whole.credit.advantage_T.tolist(), strict=True)
-    ):
-        assert kept == (given if i in top else 0.0)
+    assert torch.equal(plan.credit.advantage_T, whole.credit.advantage_T)  # what records say is the algorithm's credit
+    learned, starts = {key(s): s.advantages for s in plan.updates[0]}, [sum(LENGTHS[:n]) for n in range(len(LENGTHS))]
+    for sample, start, length in zip(samples, starts, LENGTHS, strict=True):
+        given = whole.credit.advantage_T[start : start + length].tolist()
+        if (kept_T := learned.get(key(sample))) is not None:
+            assert kept_T.tolist() == [a if start + i in top else 0.0 for i, a in enumerate(given)]
     assert [s.weight for s in plan.updates[0]] == [s.weight for s in whole.updates[0]]
 
 

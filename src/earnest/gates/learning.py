@@ -68,6 +68,12 @@ class Learning(Gate):
             idle and broken > len(rows) / 2,
             "no gradient was finite, so no update was made", "a smaller lr; look at the rollouts of these steps",
         )  # fmt: skip
+        # before what it causes: cut completions are all wrong, so that no group carries a signal
+        yield (
+            _all_above(rows, "completions/clipped_ratio", self.cut) and not _any_above(rows, "pass_rate", 0.0),
+            "nearly all completions were cut at the token limit, and none was right",
+            "a higher max_tokens, or more supervised fine-tuning on traces that end",
+        )  # fmt: skip
         yield (
             idle and live and not broken,
             "only a few groups carried a signal, and such steps are skipped here", "on_few_live: scale, or easier problems",
@@ -81,11 +87,6 @@ class Learning(Gate):
             all(row.get("grad_norm") == 0 for row in rows),
             "every gradient was exactly zero",
             "look at the loss mask (earnest data show) and at what is frozen",
-        )  # fmt: skip
-        yield (
-            _all_above(rows, "completions/clipped_ratio", self.cut) and not _any_above(rows, "pass_rate", 0.0),
-            "nearly all completions were cut at the token limit, and none was right",
-            "a higher max_tokens, or more supervised fine-tuning on traces that end",
         )  # fmt: skip
         yield (
             _all_above(rows, "sampler/ratio_error", self.ratio_error),

@@ -65,6 +65,18 @@ class Rl(RolloutStage):
     def _fits_together(self) -> Self:
         if self.critic != CriticSettings() and "critic" not in self.algorithm.needs:
             raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
+        if self.critic.warmup >= self.steps:
+            raise ValueError(f"critic.warmup {self.critic.warmup} of {self.steps} steps: the policy would never learn")
+        every = self.algorithm.kl.reset_every
+        if every is not None and every >= self.steps:
+            raise ValueError(
+                f"kl.reset_every {every} has no effect in {self.steps} steps; leave it out, or make it smaller"
+            )
+        if self.entropy.top_share is not None and self.algorithm.one_action:
+            raise ValueError(
+                f"entropy.top_share: {self.algorithm.name} takes a completion for one action, so no token can be left out; "
+                "leave it out, or choose a method with a ratio of tokens"
+            )
         if self.group_size < self.algorithm.least_group:
             raise ValueError(
                 f"group_size is {self.group_size}: {self.algorithm.name} compares {self.algorithm.least_group} completions of a "

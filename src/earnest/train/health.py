@@ -259,6 +259,11 @@ def _padding(health: Health, w: Windows) -> str | None:
 def _not_finite(_: Health, w: Windows) -> str | None:
     if _is_number(w.last[-1].get("grad_norm")):
         return None
+    if taken := w.last[-1].get("update/taken"):
+        return (
+            f"In {1 - taken:.0%} of this step's updates the gradient was not finite; they were not made. A smaller lr; look at "
+            "this step's rollouts."
+        )
     return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
 
 

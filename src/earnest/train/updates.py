@@ -67,7 +67,7 @@ class Plan:
 
     updates: tuple[tuple[Sample, ...], ...]
     step: Step
-    credit: Credit
+    credit: Credit  # what the algorithm gave; tokens that the entropy's mask leaves out still have it here
     metrics: dict[str, float]
 
 
@@ -88,24 +88,27 @@ class Planner:
         samples = [plain_sample(r) for group in groups for r in group.rollouts]
         step, metrics = self._complete(to_step(groups), samples)
         credit = self.algorithm.credit(step)
-        top_share = self.learning.entropy.top_share
-        if top_share is not None:
-            credit = dataclasses.replace(
-                credit, advantage_T=self._uncertain_only(credit.advantage_T, samples, top_share)
-            )
+        if self.learning.mask_truncated:
+            credit = dataclasses.replace(credit, live_N=credit.live_N & step.finished_N)
+        learned = dataclasses.replace(credit, advantage_T=self._uncertain_only(credit.advantage_T, samples))
         old_logp_T = self._old_logp(step, samples, replayed)
         updates = [
-            tuple(from_step(step, credit, self._shares(step, credit, chosen_N), old_logp_T))
+            tuple(from_step(step, learned, self._shares(step, credit, chosen_N), old_logp_T))
             for chosen_N in map(partial(self._kept, step), self._minibatches(step.group_N, number))
             if credit.live_N[chosen_N].any()
         ]
+        if self.reference is not None:
+            self.reference.steer(metrics, len(samples))  # now that this step's coefficient has been used everywhere
         return Plan(tuple(u for u in updates if u), step, credit, {**metrics, **credit.metrics})
 
     def _complete(self, step: Step, samples: Sequence[Sample]) -> tuple[Step, dict[str, float]]:
-        """The step with all that the algorithm needs, and metrics of the KL."""
+        """The step with all that the algorithm needs, and metrics of judged steps (a completion's, on average) and of the KL."""
         metrics: dict[str, float] = {}
         if "steps" in self.algorithm.needs:
             step = dataclasses.replace(step, process=judged_steps(step.groups, self.policy.tokenizer))
+            judged = [len(r.verdict.steps) for group in step.groups for r in group.rollouts]
+            # 0: the verifier scores none, and rewards are all there is.
+            metrics["process/steps"] = sum(judged) / len(judged)
         if self.critic is not None:
             mine = self.ranks.mine(samples)
             ends_n = read_ends(mine, self.learning.max_tokens, self.policy.device, self.critic.ends)
@@ -115,10 +118,9 @@ class Planner:
             mine = self.ranks.mine(samples)
             read_t = self.reference.read(mine, self.learning.max_tokens, self.learning.temperature)
             ref_logp_T = self.ranks.read(read_t)
-            metrics = self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
+            metrics |= self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
             penalty_T = self.reference.penalty(step.sampler_logp_T, ref_logp_T, step.length_N)
             step = dataclasses.replace(step, ref_logp_T=ref_logp_T, penalty_T=penalty_T)
-            self.reference.steer(metrics, len(samples))
         return step, metrics
 
     def _read(self, samples: Sequence[Sample], read: Read, stats: frozenset[str] = frozenset()) -> Tensor:
@@ -126,7 +128,9 @@ class Planner:
         mine, learning = self.ranks.mine(samples), self.learning
         return self.ranks.read(read_tokens(self.policy, mine, learning.max_tokens, learning.temperature, read, stats))
 
-    def _uncertain_only(self, advantage_T: Tensor, samples: Sequence[Sample], share: float) -> Tensor:
+    def _uncertain_only(self, advantage_T: Tensor, samples: Sequence[Sample]) -> Tensor:
+        if (share := self.learning.entropy.top_share) is None:
+            return advantage_T
         entropy_T = self._read(samples, _entropy, frozenset({"entropy"}))
         if not len(entropy_T):
             return advantage_T
