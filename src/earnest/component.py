@@ -45,6 +45,7 @@ FOLDERS: dict[str, str] = {
     "engine": "earnest.engines",
     "strategy": "earnest.sampling",
     "algorithm": "earnest.algorithms",
+    "preference": "earnest.preference",
     "gate": "earnest.gates",
     "tracker": "earnest.trackers",
     "stage": "earnest.stages",

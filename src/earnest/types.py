@@ -10,6 +10,7 @@ Shape suffixes used throughout the package:
     _T  one entry per *sampled* completion token (what a loss may touch), packed, in the order of N
     _L  one entry per token, prompt and completion, packed
     _S  one entry per sequence of a micro-batch
+    _P  one entry per pair of completions
     _G  one entry per group (one prompt)
     _K  one entry per judged reasoning step
 """
@@ -240,6 +241,17 @@ class Sample:
     returns: Tensor | None = None
     old_values: Tensor | None = None
     ref_logprobs: Tensor | None = None
+    pair: int | None = None  # both completions of a pair carry its number, and stay in one micro-batch
+    chosen: bool = False  # which of the two it is
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """The P pairs of a micro-batch. Example with a chosen completion before each rejected one: chosen_P = [0, 2]."""
+
+    chosen_P: Tensor  # int64, its sequence
+    rejected_P: Tensor  # int64
+    weight_P: Tensor  # float32: share of each pair in the update's loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -259,6 +271,7 @@ class Batch:
     return_T: Tensor | None = None
     old_value_T: Tensor | None = None
     ref_logp_T: Tensor | None = None
+    pairs: Pairs | None = None  # where its sequences are whole pairs
 
     @property
     def sequences(self) -> int:

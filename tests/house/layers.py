@@ -16,7 +16,7 @@ PACKAGE = "earnest"
 LAYERS = (
     ("types", "errors", "seeding", "component", "runlog", "recipe", "printable"),
     ("functional", "sandbox"),
-    ("prompts", "verifiers", "rewards", "models", "engines", "algorithms", "trackers"),
+    ("prompts", "verifiers", "rewards", "models", "engines", "algorithms", "preference", "trackers"),
     ("tasks", "sampling"),
     ("data", "distributed"),
     ("gates", "follow"),

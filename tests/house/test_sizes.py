@@ -24,4 +24,10 @@ def test_limits_are_exact(tmp_path: Path):
     (tmp_path / "long.py").write_text(
         "class C:\n  async def g(self):\n" + body + "    x = 1\n" + "x = 1\n" * FILE_LINES
     )
+    (tmp_path / "earnest" / "algorithms").mkdir(parents=True)
+    (tmp_path / "earnest" / "algorithms" / "page.py").write_text("x = 1\n" * 120)
+    assert "earnest/algorithms/page.py" not in oversized(tmp_path)
+    (tmp_path / "earnest" / "algorithms" / "page.py").write_text("x = 1\n" * 121)
+    assert oversized(tmp_path).pop("earnest/algorithms/page.py") == 121
+    (tmp_path / "earnest" / "algorithms" / "page.py").unlink()
     assert oversized(tmp_path) == {"long.py": FILE_LINES + FUNCTION_LINES + 2, "long.py:g": FUNCTION_LINES + 1}

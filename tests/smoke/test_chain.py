@@ -30,7 +30,7 @@ def test_the_claims_hold_for_a_seed_nobody_chose(tmp_path: Path) -> None:
 
 
 def a_hundredfold_learning_rate_is_diagnosed(folder: Path, seed: int) -> None:
-    """From the same start. Where the policy still guesses right now and then the rule says it, where it does not the gate stops it."""
+    """From the same start. Where the policy still guesses right now and then a rule says it, else the gate stops the stage."""
     run = folder / "unstable"
     command = [sys.executable, "-m", "earnest", "run", str(chain.RECIPE), "--seed", str(seed), "--run-dir", str(run)]
     done = subprocess.run([*command, "--set", "rl.lr=3e-2"], cwd=ROOT, capture_output=True, text=True, check=False)

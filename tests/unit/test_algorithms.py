@@ -231,6 +231,17 @@ def test_the_length_baseline_has_the_least_variance_where_squared_scores_grow_wi
     assert variance[0] < min(variance[1:])
 
 
+@pytest.mark.parametrize("name", ["grpo", "dapo", "gspo", "sapo"])
+def test_where_only_the_kl_tells_completions_apart_it_keeps_its_size(name: str) -> None:
+    """Normalised like a reward it would be as loud with a coefficient of 1e-4 as with one of 1."""
+    penalty_T = torch.tensor([3e-4, 1e-4, 2e-4, 2e-4])
+    step = replace(make_step([[1.0, 1.0], [1.0, 0.0]], [1, 1, 1, 1]), penalty_T=penalty_T)
+    algorithm = build("algorithm", {"name": name, "kl": {"in_reward": 1e-3}})
+    torch.testing.assert_close(
+        algorithm.credit(step).advantage_T, torch.tensor([-1e-4, 1e-4, 1.0, -1.0]), rtol=1e-3, atol=1e-7
+    )
+
+
 def test_reinforce_takes_a_kl_off_the_reward() -> None:
     step = make_step([[1.0, 0.0]], [1, 2], penalty_T=torch.tensor([0.2, 0.1, 0.3]))
     found = Reinforce(kl=KL(in_reward=0.1)).credit(step)

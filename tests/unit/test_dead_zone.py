@@ -25,7 +25,8 @@ from earnest.models.base import Policy
 from earnest.prompts.chat import Chat
 from earnest.prompts.plain import Plain
 from earnest.sampling.plain import Plain as PlainSampling
-from earnest.types import Group, Solution
+from earnest.tasks.union import Portion, Union
+from earnest.types import Finish, Group, Solution
 from lottery import TASK, Lottery, pool
 
 
@@ -139,6 +140,18 @@ def test_the_window_takes_no_prompt_twice_in_a_step_and_never_hangs() -> None:
     assert len(drawn) == 30 and all(d.uniform for d in drawn)
 
 
+def test_the_window_shifts_no_share_of_a_mixture() -> None:
+    """Nine of ten problems of one part are out of the window, none of the other's; both are drawn by their weights."""
+    hard, fair = ([replace(p, id=f"{name}/{p.id}", task=name) for p in pool([0.5] * 100)] for name in ("hard", "fair"))
+    posteriors = Posteriors()
+    for problem in hard[10:]:
+        seen(0.0, problem.id, posteriors, tries=1_000)
+    draws = Draws(Union([Portion("hard", hard, 3.0), Portion("fair", fair, 1.0)]), 0, Curriculum(uniform=0.25))
+    drawn = [d for step in range(100) for d in draws.take(4, step, posteriors) if not d.uniform]
+    assert len(drawn) > 290 and {d.problem.task for d in drawn} == {"hard", "fair"}
+    assert sum(d.problem.task == "hard" for d in drawn) / len(drawn) == pytest.approx(0.75, abs=0.02)
+
+
 def test_draws_go_on_alike_after_a_restart() -> None:
     problems, posteriors = pool([0.5] * 40), Posteriors()
     whole, first = (Draws(problems, 3, Curriculum()) for _ in range(2))
@@ -179,11 +192,16 @@ def test_nothing_live_for_several_steps_ends_the_stage_and_says_what_was_seen() 
     assert caught.value.exit_code == 3
     assert caught.value.what.startswith("not one group carried a signal in the last 2 steps (up to step 5)")
     assert caught.value.why == (
-        "of 8 groups 5 were all wrong, 2 all right, 0 paid alike for other reasons, 1 not graded"
+        "of 8 groups 5 were all wrong, 2 all right, 0 paid alike for other reasons, 1 not graded; 0% of the completions of the "
+        "last step were cut at the token limit"
     )
     assert caught.value.remedy.startswith("easier problems")
     with pytest.raises(GateRefused, match="harder problems"):
         Ledger(Refill(patience=1)).note(0, 1, 0, [right])
+    ends = [replace(r, completion=replace(r.completion, finish=Finish.LENGTH)) for r in wrong.rollouts]
+    with pytest.raises(GateRefused, match="100% of the completions of the last step") as caught:
+        Ledger(Refill(patience=1)).note(0, 1, 0, [replace(wrong, rollouts=tuple(ends))])
+    assert caught.value.remedy.startswith("a higher max_tokens")
 
 
 # --- replay
@@ -301,8 +319,9 @@ def test_every_prompt_counts_once_where_groups_differ_in_size() -> None:
     [
         ({"refill": {"attempts": 0}}, "greater than or equal to 1"),
         ({"refill": {"attemps": 3}}, "attemps"),
-        ({"refill": {}, "group_size": 1}, "`refill` with group_size 1"),
-        ({"replay_groups": {}, "group_size": 1}, "`replay_groups` with group_size 1"),
+        ({"refill": {}, "group_size": 1, "algorithm": "reinforce"}, "`refill` with group_size 1"),
+        ({"replay_groups": {}, "group_size": 1, "algorithm": "reinforce"}, "`replay_groups` with group_size 1"),
+        ({"hints": {}, "group_size": 1, "algorithm": "reinforce"}, "`hints` with group_size 1"),
         ({"replay_groups": {"share": 0.1}, "prompts_per_step": 8}, "a share of 0.1 of 8 groups is none"),
         ({"hard": {"group_size": 8}}, "hard.group_size 8 has no effect"),
         ({"curriculum": {"low": 0.5, "high": 0.5}}, "the window is empty"),

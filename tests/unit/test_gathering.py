@@ -237,6 +237,9 @@ def test_live_groups_of_earlier_steps_stand_in_for_dead_ones(tiny_policy: Policy
         assert all(group.rollouts[0].completion.logprobs is not None for group in again)
         assert not any(group is own for group in again for own in now.seen)
     assert [g.notes["replay/age"] for g in found[1:]] == [1.0] * 4
+    for g in found:  # of what is learned from, whatever learns from it
+        assert g.metrics["frac_reward_zero_std"] == sum(not has_signal(group) for group in g.groups) / 8
+    assert found[1].metrics["frac_reward_zero_std"] < 1 - found[1].metrics["groups/mixed"]
 
 
 def test_what_is_replayed_is_learned_from_by_the_sampler_s_log_probs(tiny_policy: Policy) -> None:

@@ -23,6 +23,7 @@ HEALTHY: Metrics = {
     "completions/clipped_ratio": 0.05, "completions/mean_length": 30.0,
     "sampler/entropy": 1.0, "sampler/ratio_error": 1e-6, "reward/missing": 0.0, "verdict/no_answer": 0.02,
     "grad_norm": lambda s: 1.0 + 0.3 * math.sin(s), "update/taken": 1.0, "sampler/lag": 0.0,
+    "logps/chosen_change": lambda s: 0.1 * (-1) ** s,
 }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ CASES: dict[str, tuple[Metrics, Metrics]] = {
     ),
     "H14": ({"sampler/lag": at(40, 3.0, 0.0)}, {"sampler/lag": 0.0}),
     "H15": ({"pass_rate": lambda s: 0.5 if s < 3 else 0.1}, {"pass_rate": lambda s: 0.5 if s < 3 else 0.4}),
+    "H16": ({"logps/chosen_change": -0.2}, {"logps/chosen_change": -0.2, **BETTER}),
 }  # fmt: skip
 
 
@@ -104,6 +106,13 @@ def test_the_terms_of_a_reward_that_rises_alone_are_named() -> None:
 def test_a_step_whose_gradient_is_not_finite_is_told_at_once() -> None:
     changes: Metrics = {"grad_norm": at(2, math.inf, 1.0), "update/taken": at(2, 0.0, 1.0)}
     assert [(f.rule, f.step, f.holds) for f in watch(changes)] == [("H11", 2, True), ("H11", 2, False)]
+
+
+def test_of_several_updates_only_those_that_were_not_finite_were_not_made() -> None:
+    (begins, _) = watch({"grad_norm": at(2, math.nan, 1.0), "update/taken": at(2, 0.75, 1.0)})
+    assert (
+        begins.rule == "H11" and "In 25% of this step's updates" in begins.message and "no update" not in begins.message
+    )
 
 
 def test_a_rule_is_told_when_it_begins_and_when_it_ends() -> None:

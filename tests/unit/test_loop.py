@@ -168,7 +168,10 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_said(policy: Polic
     train(job(policy, sft(policy), Explodes(), tmp_path, steps=1))
     assert torch.equal(weights(policy), before)
     assert rows(tmp_path)[0]["update/taken"] == 0.0
-    assert [(e["event"], e["rule"], e["step"], e["level"]) for e in events(tmp_path)] == [("health", "H11", 1, "error")]
+    first, last = events(tmp_path)
+    assert (first["event"], first["rule"], first["step"], first["level"]) == ("health", "H11", 1, "error")
+    assert (last["event"], last["skipped"]) == ("skipped_updates", 1)
+    assert last["message"] == "1 of 1 updates were left out: their gradient was not finite"
 
 
 def test_health_is_told_once_also_by_a_stage_that_was_resumed(policy: Policy, tmp_path: Path) -> None:

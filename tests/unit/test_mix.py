@@ -22,7 +22,7 @@ from earnest.models.tiny import byte_tokenizer
 from earnest.prompts.chat import Chat
 from earnest.stages.base import Stage
 from earnest.stages.evidence import gathered, held_out_questions
-from earnest.stages.rl import dealt_out
+from earnest.stages.rolling import dealt_out
 from earnest.tasks.base import Task
 from earnest.tasks.mix import Mix
 from earnest.types import Item, Parsed, Problem, Solution, Status, Verdict

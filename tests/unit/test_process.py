@@ -126,11 +126,23 @@ def test_inserted_tokens_are_not_counted() -> None:
     made = replace(made, completion=replace(made.completion, sampled=sampled))
     assert steps_of(made) == [(0, 3, 1.0), (0, 8, 0.5)]
     nothing_written = replace(made, completion=replace(made.completion, sampled=(False,) * 5 + (True,) * 7))
-    assert steps_of(nothing_written)[0] == (0, 0, 1.0)
+    assert steps_of(nothing_written) == [(0, 6, 0.5)]  # the first step was not the policy's
     advantage_T = credit.steps_to_go(
         torch.tensor([2.0, 1.0]), torch.tensor([0, 0]), torch.tensor([0, 6]), torch.tensor([7])
     )
     assert advantage_T.tolist() == [1.0] * 6 + [0.0]
+
+
+def test_a_step_that_was_given_as_a_hint_is_in_no_mean() -> None:
+    """All of a group have it, and it is right: it would lower what the policy's own right steps are worth."""
+
+    def hinted(text: str, score: float) -> Rollout:
+        made = rollout(text, steps=[(5, 1.0), (11, score)], reward=score)
+        return replace(made, parsed=replace(made.parsed, text="1+1=2" + text))
+
+    assert steps_of(hinted(" 2+2=4", 1.0), hinted(" 2+2=5", 0.0)) == [(0, 6, 1.0), (1, 6, 0.0)]
+    nothing_own = replace(hinted(" and so on", 0.0).verdict, steps=((5, 1.0),))
+    assert steps_of(replace(hinted(" and so on", 0.0), verdict=nothing_own)) == [(0, 11, 0.0)]  # the reward
 
 
 def test_without_steps_the_reward_is_the_only_one() -> None:
@@ -173,7 +185,11 @@ def test_the_planner_reads_the_steps_that_are_asked_for(tiny_policy: Policy) -> 
     right, wrong = rollout("1+1=2", steps=[(5, 1.0)]), rollout("1+1=3", steps=[(5, 0.0)], reward=0.0)
     group = Group(right.problem, (right, wrong))
     learning = Learning(seed=0, temperature=1.0, max_tokens=64)
-    (samples,) = Planner(tiny_policy, ProcessGRPO(kl=KL()), learning).plan([group], 0).updates
+    plan = Planner(tiny_policy, ProcessGRPO(kl=KL()), learning).plan([group], 0)
+    (samples,) = plan.updates
+    assert plan.metrics["process/steps"] == 1.0
+    unjudged = Group(right.problem, (rollout("1+1=2"), rollout("1+1=3", reward=0.0)))
+    assert Planner(tiny_policy, ProcessGRPO(kl=KL()), learning).plan([unjudged], 0).metrics["process/steps"] == 0.0
     found = [s.advantages.tolist() for s in samples if s.advantages is not None]
     assert found == [[1.0] * 5 + [0.0], [-1.0] * 5 + [0.0]]  # the stop token stands after the step
     assert Planner(tiny_policy, GRPO(kl=KL()), learning).plan([group], 0).step.process is None

@@ -35,8 +35,10 @@ IMITATED = demonstrations([((3, 4), (5, 6, 2)), ((7,), (8, 2)), ((9, 3), (4, 4, 
 
 
 def made(name: str) -> Algorithm:
-    """With its defaults, and with a KL where its paper has none: the reference is read on every rank."""
-    algorithm = component.build("algorithm", name).with_max_tokens(8)
+    """With its defaults, and with a KL where its paper has none: every rank reads the reference. Groups are of three."""
+    algorithm = component.build(
+        "algorithm", {"name": name, **({"k": 2} if name == "pass_at_k" else {})}
+    ).with_max_tokens(8)
     return algorithm if algorithm.kl.on else algorithm.model_copy(update={"kl": KL(in_loss=0.1)})
 
 

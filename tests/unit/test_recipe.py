@@ -168,10 +168,21 @@ def test_what_is_resolved_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
         ("sft.probe_every=7", "probe_every has no effect without `until`"),
         ("rl.critic.lr=1e-3", "critic has no effect: grpo has none"),
         ("rl.minibatches=17", "17 minibatches of 16 prompts"),
+        ("rl.algorithm={name: dapo, kl: {in_loss: 0.1, reset_every: 50}}", "kl.reset_every 50 has no effect"),
+        ("rl.algorithm={name: dapo, std: none, eps: 1e-4}", "eps has no effect with std none"),
     ],
 )
 def test_an_option_without_effect_is_refused(override: str, told: str) -> None:
     assert told in refused(TEXT, override)
+
+
+def test_a_policy_that_would_never_learn_is_refused() -> None:
+    assert "the policy would never learn" in refused(TEXT, "rl.algorithm=ppo", "rl.critic.warmup=50")
+
+
+def test_no_token_of_a_completion_that_is_one_action_is_left_out() -> None:
+    assert "no token can be left out" in refused(TEXT, "rl.algorithm=rloo", "rl.entropy.top_share=0.2")
+    of(TEXT, "rl.algorithm=gspo", "rl.entropy.top_share=0.2")
 
 
 def test_the_same_options_are_fine_where_they_have_one() -> None:

@@ -345,3 +345,8 @@ def test_the_order_of_a_group_changes_no_reward_and_groups_do_not_know_each_othe
     turned = [Group(g.problem, g.rollouts[::-1]) for g in (pure, group)]
     assert paid(turned, weighted) == pytest.approx(straight[::-1], abs=1e-15)  # type: ignore[comparison-overlap]
     assert [*paid(group, weighted), *paid(pure, weighted)] == straight
+
+
+def test_what_is_cut_is_not_both_masked_and_punished() -> None:
+    with pytest.raises(KeyedConfigError, match="choose one of them"):
+        build("stage", {**STEP, "mask_truncated": True, "reward": ["correct", "overlong"]})

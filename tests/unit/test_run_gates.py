@@ -291,6 +291,7 @@ def rows(count: int, **values: float | None) -> list[dict[str, float | None]]:
         ({"update/taken": 0.0, "grad_norm": math.nan}, "no gradient was finite"),
         ({"grad_norm": 0.0}, "every gradient was exactly zero"),
         ({"completions/clipped_ratio": 0.99, "pass_rate": 0.0}, "cut at the token limit"),
+        ({"completions/clipped_ratio": 1.0, "pass_rate": 0.0, "update/taken": 0.0}, "cut at the token limit"),
         ({"sampler/ratio_error": 0.9}, "another policy"),
     ],
 )
@@ -305,15 +306,23 @@ def test_a_worthless_stage_is_stopped_once_it_has_been_so_for_long_enough(
 
 
 def test_a_policy_that_can_do_nothing_any_more_is_stopped_sooner() -> None:
-    gate = Learning()
-    able, lost = rows(1, pass_rate=0.3), rows(10, pass_rate=0.0)
+    gate, many = Learning(), {"completions/count": 128.0}
+    able, lost = rows(1, pass_rate=0.3, **many), rows(10, pass_rate=0.0, **many)
     result = gate.check(Steps("rl", able + lost))
     assert result.outcome == "refused" and "30% before the first update" in result.reason and "lr" in result.remedy
     assert gate.check(Steps("rl", able + lost[:9])).outcome == "passed"
-    assert gate.check(Steps("rl", able + lost[:9] + rows(1, pass_rate=0.01))).outcome == "passed"
-    assert gate.check(Steps("rl", rows(1, pass_rate=0.02) + lost)).outcome == "passed"
-    idle = rows(1, pass_rate=0.3, **{"update/taken": 0.0})
+    assert gate.check(Steps("rl", able + lost[:9] + rows(1, pass_rate=0.01, **many))).outcome == "passed"
+    idle = rows(1, pass_rate=0.3, **many, **{"update/taken": 0.0})
     assert gate.check(Steps("rl", idle + lost)).outcome == "passed"  # nothing was changed that could have done it
+
+
+@pytest.mark.parametrize(
+    ("rate", "count", "outcome"), [(0.02, 128.0, "passed"), (0.25, 4.0, "passed"), (0.1, 128.0, "refused")]
+)
+def test_a_lucky_first_step_is_no_collapse(rate: float, count: float, outcome: str) -> None:
+    few = {"completions/count": count}
+    begun, after = rows(1, pass_rate=rate, **few), rows(10, pass_rate=0.0, **few)
+    assert Learning().check(Steps("rl", begun + after)).outcome == outcome
 
 
 def test_steps_without_an_update_for_different_reasons_are_worthless_too() -> None:

@@ -125,6 +125,26 @@ def test_gmpo_stops_a_token_and_weighs_the_others_by_the_mean() -> None:
     assert found("gmpo", [out, least, 1.0], -1.0) == pytest.approx([mean, 0.0, mean])
 
 
+@pytest.mark.parametrize("name", names("algorithm"))
+def test_a_token_without_advantage_has_no_pull(name: str) -> None:
+    """What the mask of certain tokens relies on; a method that cannot leave a token out says so."""
+    algorithm = build("algorithm", name)
+    logp_T = torch.zeros(3, requires_grad=True)
+    tokens = Tokens(
+        logp_T=logp_T, old_logp_T=torch.zeros(3), adv_T=torch.tensor([1.0, 0.0, 1.0]), sequences=1,
+        seq_T=torch.zeros(3, dtype=torch.int64), value_T=torch.zeros(3), old_value_T=torch.zeros(3), return_T=torch.zeros(3),
+    )  # fmt: skip
+    slope_T = torch.autograd.grad(algorithm.token_loss(tokens).policy_T.sum(), logp_T)[0]
+    assert slope_T[0] != 0 and (slope_T[1] == 0) == (not algorithm.one_action)
+
+
+def test_gmpos_bound_is_its_completions_also_for_a_token_that_is_left_out() -> None:
+    logp_T, zero_T = torch.tensor([0.0, 3.0], requires_grad=True), torch.zeros(2)
+    tokens = Tokens(logp_T=logp_T, old_logp_T=zero_T, adv_T=torch.tensor([1.0, 0.0]), sequences=1, seq_T=zero_T.long())
+    loss_T = build("algorithm", "gmpo").token_loss(tokens).policy_T
+    assert -torch.autograd.grad(loss_T.sum(), logp_T)[0][0].item() == pytest.approx(math.exp(0.4 / 2))
+
+
 def test_a_geometric_ratio_credits_each_token_by_its_own_advantage() -> None:
     logp_T = torch.tensor([0.3, -0.1, 0.2], dtype=torch.float64, requires_grad=True)
     ratio_T = surrogate.geometric_ratio(logp_T, torch.tensor([0, 0, 1]), 2)

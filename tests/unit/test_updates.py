@@ -12,9 +12,11 @@ from torch import Tensor
 
 from earnest.algorithms.base import Algorithm
 from earnest.algorithms.dapo import DAPO
+from earnest.algorithms.dr_grpo import DrGRPO
 from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.kl import KL, AdaptiveKL
 from earnest.algorithms.ppo import PPO
+from earnest.algorithms.rloo import RLOO
 from earnest.component import KeyedConfigError
 from earnest.data.reading import read_tokens
 from earnest.data.samples import plain_sample
@@ -27,7 +29,7 @@ from earnest.train.optim import Optim, build_optimizer
 from earnest.train.reference import Reference
 from earnest.train.step import accumulate, update
 from earnest.train.updates import Entropy, Learning, Planner
-from earnest.types import Group, Sample
+from earnest.types import Finish, Group, Sample
 from judged_groups import LENGTHS, judged_groups
 
 
@@ -210,6 +212,13 @@ def test_the_adaptive_coefficient_follows_the_controller_and_is_resumed(policy: 
     assert fixed.coefficient == 0.2
 
 
+def test_the_coefficient_that_is_reported_is_the_one_that_counts(policy: Policy) -> None:
+    ref = reference(policy, KL(in_loss=0.2, over="sum", adaptive=AdaptiveKL(target=100.0, horizon=12)))
+    plan = Planner(policy, DAPO(kl=ref.kl), learning(), reference=ref).plan(judged_groups(policy), 0)
+    assert plan.metrics["kl/coefficient"] == 0.2 and ref.coefficient == pytest.approx(0.16)
+    assert [s.kl_weight for s in plan.updates[0]] == pytest.approx([0.2 / 12] * 12)
+
+
 def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
     ref = reference(policy, KL(in_loss=0.1, reset_every=3))
     before = {n: p.clone() for n, p in ref.policy.parameters()}
@@ -223,15 +232,17 @@ def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
     assert Reference(policy, KL(in_loss=0.1)).tensors() == {}
 
 
-def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Policy) -> None:
+@pytest.mark.parametrize("algorithm", [DAPO(), DrGRPO(max_length=64), RLOO(kl=None)], ids=lambda a: a.name)  # type: ignore[arg-type]
+def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Policy, algorithm: Algorithm) -> None:
+    """The mean entropy of a token, however the algorithm weighs tokens."""
     groups = judged_groups(policy)
     samples_of = {}
     for name, entropy in {"off": Entropy(), "on": Entropy(bonus=0.5), "below": Entropy(bonus=0.5, floor=0.01)}.items():
-        (samples_of[name],) = Planner(policy, DAPO(), learning(entropy=entropy)).plan(groups, 0).updates
+        (samples_of[name],) = Planner(policy, algorithm, learning(entropy=entropy)).plan(groups, 0).updates
     assert len(samples_of["on"]) == 12  # groups of equal rewards too
     assert [s.entropy_weight for s in samples_of["below"]] == [0.0] * 9
-    with_bonus = gradient(policy, PolicyGradient(DAPO(), 1.0, with_entropy=True), samples_of["on"])
-    without = gradient(policy, PolicyGradient(DAPO(), 1.0), samples_of["off"])
+    with_bonus = gradient(policy, PolicyGradient(algorithm, 1.0, with_entropy=True), samples_of["on"])
+    without = gradient(policy, PolicyGradient(algorithm, 1.0), samples_of["off"])
     from earnest.data.batch import pack
 
     batch = pack([plain_sample(r) for g in groups for r in g.rollouts], policy.device)
@@ -247,6 +258,32 @@ def test_the_entropy_bonus_raises_entropy_and_the_floor_turns_it_on(policy: Poli
     torch.testing.assert_close(with_bonus - without, expected, rtol=1e-3, atol=1e-6)
 
 
+def test_cut_completions_can_be_left_out_of_loss_and_denominator(policy: Policy) -> None:
+    groups = judged_groups(policy)
+    first, *others = groups[0].rollouts
+    cut = replace(first, completion=replace(first.completion, finish=Finish.LENGTH))
+    groups[0] = Group(groups[0].problem, (cut, *others))
+    kept, masked = (
+        Planner(policy, DAPO(), learning(mask_truncated=on)).plan(groups, 0) for on in (False, True)
+    )  # fmt: skip
+    assert torch.equal(kept.credit.advantage_T, masked.credit.advantage_T)
+    ((samples,), (fewer,)) = kept.updates, masked.updates
+    assert {key(s) for s in samples} - {key(s) for s in fewer} == {(*cut.prompt_ids, *(cut.completion.token_ids or ()))}
+    tokens = sum(LENGTHS)
+    assert all(s.weight == pytest.approx(1 / tokens) for s in samples)
+    assert all(s.weight == pytest.approx(1 / (tokens - LENGTHS[0])) for s in fewer)
+
+
+def test_a_step_whose_live_completions_were_all_cut_has_no_signal(policy: Policy) -> None:
+    cut = [
+        Group(g.problem, tuple(replace(r, completion=replace(r.completion, finish=Finish.LENGTH)) for r in g.rollouts))
+        for g in judged_groups(policy)
+    ]
+    plan = Planner(policy, DAPO(), learning(mask_truncated=True)).plan(cut, 0)
+    assert plan.updates == () and not plan.credit.live_N.any()
+    assert Planner(policy, DAPO(), learning()).plan(cut, 0).credit.live_N.any()
+
+
 def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:
     groups = judged_groups(policy)
     plan = Planner(policy, DAPO(), learning(entropy=Entropy(top_share=0.25))).plan(groups, 0)
@@ -254,10 +291,12 @@ def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:
     samples = [plain_sample(r) for g in groups for r in g.rollouts]
     entropy_T = read_tokens(policy, samples, 4096, 1.0, lambda _, f: f.entropy_T, frozenset({"entropy"}))  # type: ignore[arg-type, return-value]
     top = set(entropy_T.topk(round(0.25 * sum(LENGTHS))).indices.tolist())
-    for i, (kept, given) in enumerate(
-        zip(plan.credit.advantage_T.tolist(), whole.credit.advantage_T.tolist(), strict=True)
-    ):
-        assert kept == (given if i in top else 0.0)
+    assert torch.equal(plan.credit.advantage_T, whole.credit.advantage_T)  # what records say is the algorithm's credit
+    learned, starts = {key(s): s.advantages for s in plan.updates[0]}, [sum(LENGTHS[:n]) for n in range(len(LENGTHS))]
+    for sample, start, length in zip(samples, starts, LENGTHS, strict=True):
+        given = whole.credit.advantage_T[start : start + length].tolist()
+        if (kept_T := learned.get(key(sample))) is not None:
+            assert kept_T.tolist() == [a if start + i in top else 0.0 for i, a in enumerate(given)]
     assert [s.weight for s in plan.updates[0]] == [s.weight for s in whole.updates[0]]
 
 
@@ -320,6 +359,19 @@ def test_corrections_by_hand(of: Callable[[Tensor, Tensor], Tensor], expected: l
 def test_stale_negatives_are_left_out_by_hand() -> None:
     drift_T, adv_T = one_sequence([0.6, 0.6, 0.4]), one_sequence([-1.0, 1.0, -1.0])
     assert mismatch.stale_negatives(drift_T, adv_T, torch.arange(3), 3, 0.5).tolist() == [0.0, 1.0, 1.0]
+
+
+def test_stale_is_what_the_policy_has_left_behind_since_it_was_sampled(policy: Policy) -> None:
+    """Also in the first update, whose pi_old is the policy itself: then all of it is the sampler's doing."""
+    (samples,) = Planner(policy, DAPO(), learning()).plan(judged_groups(policy), 0).updates
+    assert all(s.old_logprobs is None for s in samples)
+    for log_w, left_out in ((0.4, 0.0), (-0.4, 1.0)):  # log(pi / mu)
+        apart = tuple(replace(s, sampler_logprobs=s.sampler_logprobs - log_w) for s in samples)  # type: ignore[operator]
+        found = accumulate(policy, PolicyGradient(DAPO(), 1.0, mismatch=Mismatch(stale_negatives=0.3)), apart, 4096)
+        wrong = sum(len(s.advantages) for s in samples if s.advantages[0] < 0)  # type: ignore[arg-type, index]
+        assert (
+            found.metrics["sampler/left_out"] == pytest.approx(left_out * wrong / found.tokens) and wrong < found.tokens
+        )
 
 
 @pytest.mark.parametrize("algorithm", [DAPO(), PPO()], ids=["dapo", "ppo"])

@@ -58,6 +58,8 @@ class Algorithm(Component):
     """A policy-gradient method."""
 
     kind: ClassVar[str] = "algorithm"
+    one_action: ClassVar[bool] = False
+    """True: a completion is one action, whose gradient is that of all its tokens, so that none of them can be left out."""
 
     kl: KLSetting = KL()
     """KL to the stage's input checkpoint: `{in_loss: 0.04}` or `{in_reward: 0.05}`, and how. null: none; no reference is kept."""

@@ -69,8 +69,13 @@ class GroupRelative(Algorithm):
             reward_N = reward_N - credit.sequence_sum(step.penalty_T, step.length_N)
         live_N = self.live(step.reward_N, step.group_N)
         metrics = {"frac_reward_zero_std": credit.dead_fraction(live_N, step.group_N)}
-        advantage_N = self.advantage(reward_N, step.group_N)
-        return Credit(credit.to_tokens(advantage_N, step.length_N), live_N, metrics=metrics)
+        credit_N = self.advantage(reward_N, step.group_N)
+        credit_N = credit_N if step.penalty_T is None else credit_N.where(live_N, self.price(reward_N, step.group_N))
+        return Credit(credit.to_tokens(credit_N, step.length_N), live_N, metrics=metrics)
+
+    def price(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
+        """(N,): credit in a group of equal rewards, for the KL alone that was taken off them."""
+        return self.advantage(reward_N, group_N)
 
     def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         """(N,) bool: graded, in a group whose rewards differ."""
@@ -82,7 +87,7 @@ class GroupRelative(Algorithm):
 
 
 class Normalised(GroupRelative):
-    """A_i = (r_i - mean(r)) / (std(r) + eps). Small differences become as loud as large ones."""
+    """A_i = (r_i - mean(r)) / (std(r) + eps). Small differences become as loud as large ones, but for a KL's alone (`price`)."""
 
     std: Literal["population", "sample", "batch", "none"] = "population"
     """What differences are divided by: the spread of the group's rewards (`population`: +-1 for half 1 and half 0; `sample`: with
@@ -94,13 +99,22 @@ class Normalised(GroupRelative):
     min_std: float = Field(default=1e-6, ge=0)
     """A group whose rewards spread no more than this is dead."""
 
+    @model_validator(mode="after")
+    def _eps_is_added_to_something(self) -> Self:
+        if self.eps and self.std == "none":
+            raise ValueError("eps has no effect with std none: nothing is divided by; leave it out")
+        return self
+
     def advantage(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         if self.std == "none":
             return credit.group_centered(reward_N, group_N)
         if self.std == "batch":
             return credit.batch_scaled(reward_N, group_N, eps=self.eps)
-        ddof = 0 if self.std == "population" else 1
+        ddof = int(self.std == "sample")
         return credit.group_advantage(reward_N, group_N, ddof=ddof, min_std=self.min_std, eps=self.eps)
+
+    def price(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
+        return credit.group_centered(reward_N, group_N)
 
     def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         return credit.unequal(reward_N, group_N) & (credit.group_std(reward_N, group_N) > self.min_std)

@@ -8,6 +8,7 @@ from torch import Tensor
 from earnest.algorithms.base import TokenLoss, Tokens
 from earnest.algorithms.families import Normalised
 from earnest.functional import reduce, surrogate
+from earnest.functional.mismatch import sequence_mean
 
 
 class GMPO(Normalised):
@@ -31,7 +32,8 @@ class GMPO(Normalised):
 
     def token_loss(self, t: Tokens) -> TokenLoss:
         log_ratio_T = t.logp_T - t.old_logp_T
-        log_d_T = surrogate.one_sided(log_ratio_T, t.adv_T, self.log_clip)
+        adv_S = sequence_mean(t.adv_T, t.seq_T, t.sequences)  # a token that is left out has none, but is in the mean
+        log_d_T = surrogate.one_sided(log_ratio_T, adv_S[t.seq_T], self.log_clip)
         ratio_T = surrogate.geometric_ratio(log_d_T, t.seq_T, t.sequences)
         low_T, high_T = (log_ratio_T < log_d_T).float(), (log_ratio_T > log_d_T).float()
         return TokenLoss(-ratio_T * t.adv_T, metrics={"clip_ratio/low_mean": low_T, "clip_ratio/high_mean": high_T})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from earnest.algorithms.base import TokenLoss, Tokens
@@ -27,6 +29,8 @@ class RLOO(Clipped, GroupRelative):
 
     Reference: Back to Basics, arXiv:2402.14740.
     """
+
+    one_action: ClassVar[bool] = True
 
     kl: KLSetting = KL(in_reward=0.03)
     """KL to the stage's input checkpoint, off each completion's reward. null: none, and no reference is kept."""

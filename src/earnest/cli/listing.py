@@ -26,7 +26,7 @@ def list_(kind: str | None = None, /, *, runs: Path = Path("runs"), json: say.As
     Parameters
     ----------
     kind
-        model, task, prompt, verifier, reward, engine, strategy, algorithm, gate, tracker, stage, or runs.
+        model, task, prompt, verifier, reward, engine, strategy, algorithm, preference, gate, tracker, stage, or runs.
     runs
         The folder that `earnest list runs` looks into.
     """

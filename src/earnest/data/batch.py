@@ -8,7 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from earnest.types import Batch, Sample
+from earnest.types import Batch, Pairs, Sample
 
 WORTH_A_PASS = 1024
 """Tokens below which a micro-batch is not closed for the sake of less padding: a pass has costs of its own."""
@@ -18,20 +18,34 @@ def split(samples: Sequence[Sample], max_tokens: int) -> list[list[Sample]]:
     """Micro-batches of at most `max_tokens` tokens after padding to their longest sequence; a longer sequence stands alone.
 
     One that is worth a pass is also closed where the next sequence, a longer one, would make more than a quarter of it padding.
+    The two sequences of a pair go together, as one that is as long as the longer of them.
     """
     batches: list[list[Sample]] = []
     tokens = 0  # of the last batch, without padding
-    for sample in sorted(samples, key=lambda s: len(s.token_ids)):
-        length = len(sample.token_ids)
-        padded = (len(batches[-1]) + 1) * length if batches else 0
+    for bundle in sorted(bundles(samples), key=_longest):
+        length = sum(len(s.token_ids) for s in bundle)
+        padded = (len(batches[-1]) + len(bundle)) * _longest(bundle) if batches else 0
         wasteful = tokens >= WORTH_A_PASS and padded - tokens - length > padded / 4
         if batches and padded <= max_tokens and not wasteful:
-            batches[-1].append(sample)
+            batches[-1] += bundle
             tokens += length
         else:
-            batches.append([sample])
+            batches.append(bundle)
             tokens = length
     return batches
+
+
+def bundles(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """What must stay together: the two sides of each pair; a sample that is of no pair alone."""
+    found: dict[tuple[bool, int], list[Sample]] = {}
+    for place, sample in enumerate(samples):
+        key = (False, place) if sample.pair is None else (True, sample.pair)
+        found.setdefault(key, []).append(sample)
+    return list(found.values())
+
+
+def _longest(bundle: Sequence[Sample]) -> int:
+    return max(len(s.token_ids) for s in bundle)
 
 
 def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
@@ -68,4 +82,16 @@ def pack(samples: Sequence[Sample], device: torch.device) -> Batch:
         return_T=gather(lambda s: s.returns),
         old_value_T=gather(lambda s: s.old_values),
         ref_logp_T=gather(lambda s: s.ref_logprobs),
+        pairs=_pairs(samples, device),
     )
+
+
+def _pairs(samples: Sequence[Sample], device: torch.device) -> Pairs | None:
+    """Where each pair's two sides are; None where not every sample has its other side here, as when one side is only read."""
+    places = {(s.pair, s.chosen): place for place, s in enumerate(samples)}
+    numbers = list(dict.fromkeys(s.pair for s in samples))
+    if None in numbers or not len(places) == len(samples) == 2 * len(numbers):
+        return None
+    chosen, rejected = ([places[number, side] for number in numbers] for side in (True, False))
+    weight_P = torch.tensor([samples[i].weight for i in chosen], dtype=torch.float32)
+    return Pairs(torch.tensor(chosen).to(device), torch.tensor(rejected).to(device), weight_P.to(device))

@@ -23,7 +23,10 @@ LONGEST = 8
 
 
 def judged_steps(groups: Sequence[Group], tokenizer: PreTrainedTokenizerBase) -> Process:
-    """The judged steps of all rollouts. One without steps has its reward as the only step; one without a reward nan."""
+    """The judged steps of all rollouts. One without steps has its reward as the only step; one without a reward nan.
+
+    A step of which the rollout drew no token, such as one of a hint, is not its own and is in no mean.
+    """
     rollouts = [r for group in groups for r in group.rollouts]
     found = [(i, *step) for i, rollout in enumerate(rollouts) for step in _steps(rollout, tokenizer)]
     return Process(
@@ -35,11 +38,11 @@ def judged_steps(groups: Sequence[Group], tokenizer: PreTrainedTokenizerBase) ->
 
 def _steps(rollout: Rollout, tokenizer: PreTrainedTokenizerBase) -> list[tuple[int, float]]:
     """(sampled tokens up to its end, score) of each step."""
-    sampled = rollout.completion.sampled
-    if rollout.reward is None or not rollout.verdict.steps:
-        return [(sum(sampled), float("nan") if rollout.reward is None else rollout.reward)]
-    ends = token_ends(rollout, [end for end, _ in rollout.verdict.steps], tokenizer)
-    return [(sum(sampled[:end]), score) for end, (_, score) in zip(ends, rollout.verdict.steps, strict=True)]
+    sampled, steps = rollout.completion.sampled, rollout.verdict.steps
+    ends = token_ends(rollout, [end for end, _ in steps], tokenizer) if steps and rollout.reward is not None else []
+    found = [(sum(sampled[:end]), score) for end, (_, score) in zip(ends, steps, strict=False)]
+    own = [(tokens, score) for tokens, score in found if tokens]
+    return own or [(sum(sampled), float("nan") if rollout.reward is None else rollout.reward)]
 
 
 def token_ends(rollout: Rollout, ends: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list[int]:

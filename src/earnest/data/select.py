@@ -6,6 +6,7 @@ Of a mixture (`tasks/union.py`) both take from every portion as much as its weig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TypeVar, cast
 
 import numpy as np
@@ -38,6 +39,15 @@ def subset(items: Sequence[Item], count: int) -> list[Item]:
 def among(problems: Sequence[Problem], questions: frozenset[str]) -> int:
     """How many of the problems ask one of these questions (as `normalised` writes them)."""
     return sum(normalised(problem.question) in questions for problem in problems)
+
+
+def dealt(count: int, hands: int, *names: str | int) -> list[list[int]]:
+    """0 .. count-1, shuffled by a seed made of the names and shared out evenly; of more hands than there are cards some stay
+    empty."""
+    order = list(range(count))
+    rng(*names).shuffle(order)
+    ends = [0, *(count // hands * (i + 1) + min(i + 1, count % hands) for i in range(hands))]
+    return [order[a:b] for a, b in pairwise(ends)]
 
 
 class Order:

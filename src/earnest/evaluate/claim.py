@@ -144,7 +144,7 @@ def _no_signal(run: Run) -> str:
     final = final_stage(run)
     if final is None or final.status in CUT_SHORT:  # a signal might yet have come
         return ""
-    if final.kind == "rl" and final.metrics and not any(map(is_live, final.metrics)):
+    if final.metrics and not any(map(is_live, final.metrics)):
         return (
             f"In all {len(final.metrics):,} steps of {final.id} not one rollout carried a signal: "
             "there was nothing to learn from, whatever the pass rates say."
@@ -153,7 +153,7 @@ def _no_signal(run: Run) -> str:
 
 
 def is_live(row: Row) -> bool:
-    """True if a step of RL had a rollout to learn from (or does not say)."""
+    """True if a step had a rollout to learn from (or does not say, as where rollouts are not what is learned from)."""
     if (live := row.get("update/live")) is not None:
         return live > 0
     mixed, dead = row.get("groups/mixed"), row.get("frac_reward_zero_std")

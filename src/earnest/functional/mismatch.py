@@ -43,9 +43,10 @@ def geometric_rejection(log_w_T: Tensor, seq_T: Tensor, sequences: int, low: flo
 
 
 def stale_negatives(log_drift_T: Tensor, adv_T: Tensor, seq_T: Tensor, sequences: int, delta: float) -> Tensor:
-    """0 for a sequence with a negative advantage whose mean log(pi_old / pi) exceeds delta, else 1.
+    """0 for a sequence with a negative advantage whose mean log(mu / pi) exceeds delta, else 1.
 
-    DeepSeek-V3.2, eq. 9: what the policy has left far behind need not be pushed down further.
+    DeepSeek-V3.2, arXiv:2512.02556, eq. 9, whose pi_old is what the sampler recorded: what the policy has left far behind need
+    not be pushed down further.
     """
     drift_S = sequence_mean(log_drift_T, seq_T, sequences)
     adv_S = sequence_mean(adv_T, seq_T, sequences)

@@ -13,7 +13,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from earnest.functional.stats import wilson
 from earnest.gates.base import Gate, GateResult, Steps
+
+EXPECTED = 10
+"""Right answers whose absence is no chance, though the rollouts of a prompt are not independent."""
 
 
 class Learning(Gate):
@@ -29,9 +33,7 @@ class Learning(Gate):
     """Mean distance from 1 of the trainer's probability of a token by the engine's."""
 
     collapse: int = Field(10, ge=2)
-    """Steps in a row without one right answer, after which a policy that began with a pass rate of `began` has collapsed."""
-    began: float = Field(0.05, gt=0, le=1)
-    """The least pass rate before the first update from which a collapse can be told."""
+    """Steps in a row without one right answer, after which a policy that had some before the first update has collapsed."""
 
     def check(self, evidence: Steps) -> GateResult:
         if self._collapsed(evidence.rows):
@@ -55,10 +57,15 @@ class Learning(Gate):
         return self.result(evidence.stage, "passed", f"nothing to say against the last {len(rows)} steps")
 
     def _collapsed(self, rows: Sequence[Mapping[str, float | None]]) -> bool:
-        if len(rows) <= self.collapse or (rows[0].get("pass_rate") or 0.0) < self.began:
+        """Whether, were the policy still what it was, EXPECTED right answers or more would have come where there is none."""
+        last = rows[-self.collapse :]
+        if len(rows) <= self.collapse or not any(row.get("update/taken") for row in rows[: -self.collapse]):
             return False
-        updated = any(row.get("update/taken") for row in rows[: -self.collapse])
-        return updated and all(row.get("pass_rate") == 0 for row in rows[-self.collapse :])
+        tried = rows[0].get("completions/count") or 0.0
+        if not tried or any(row.get("pass_rate") != 0 for row in last):
+            return False
+        at_least = wilson(rows[0].get("pass_rate") or 0.0, tried)[0]
+        return at_least * sum(row.get("completions/count") or 0.0 for row in last) >= EXPECTED
 
     def _faults(self, rows: Sequence[Mapping[str, float | None]]) -> Iterator[tuple[bool, str, str]]:
         idle = all(row.get("update/taken") == 0 for row in rows)
@@ -67,6 +74,12 @@ class Learning(Gate):
         yield (
             idle and broken > len(rows) / 2,
             "no gradient was finite, so no update was made", "a smaller lr; look at the rollouts of these steps",
+        )  # fmt: skip
+        # before what it causes: cut completions are all wrong, so that no group carries a signal
+        yield (
+            _all_above(rows, "completions/clipped_ratio", self.cut) and not _any_above(rows, "pass_rate", 0.0),
+            "nearly all completions were cut at the token limit, and none was right",
+            "a higher max_tokens, or more supervised fine-tuning on traces that end",
         )  # fmt: skip
         yield (
             idle and live and not broken,
@@ -81,11 +94,6 @@ class Learning(Gate):
             all(row.get("grad_norm") == 0 for row in rows),
             "every gradient was exactly zero",
             "look at the loss mask (earnest data show) and at what is frozen",
-        )  # fmt: skip
-        yield (
-            _all_above(rows, "completions/clipped_ratio", self.cut) and not _any_above(rows, "pass_rate", 0.0),
-            "nearly all completions were cut at the token limit, and none was right",
-            "a higher max_tokens, or more supervised fine-tuning on traces that end",
         )  # fmt: skip
         yield (
             _all_above(rows, "sampler/ratio_error", self.ratio_error),

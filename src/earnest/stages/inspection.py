@@ -23,6 +23,7 @@ from earnest.recipe import Recipe, load, read
 from earnest.stages.base import Reading, Stage
 from earnest.stages.evidence import gathered
 from earnest.stages.road import check
+from earnest.stages.rolling import RolloutStage
 from earnest.tasks.base import Task
 from earnest.types import Json, Problem, Split
 from earnest.verifiers.base import Verifier
@@ -133,7 +134,7 @@ def examples(recipe: Recipe, stage_id: str | None, count: int) -> list[Example]:
             raise ConfigError(f"no stage '{stage_id}' trains on data", where="--stage", remedy=nearest(stage_id, known))
         found = [(stage, reading) for stage, reading in found if stage.id == stage_id]
     elif found:
-        imitating = [stage.id for stage, _ in found if stage.name != "rl"] or [found[-1][0].id]
+        imitating = [stage.id for stage, _ in found if not isinstance(stage, RolloutStage)] or [found[-1][0].id]
         found = [(stage, reading) for stage, reading in found if stage.id == imitating[-1]]
     tokenizer = _model(recipe).open_tokenizer()
     return [

@@ -24,6 +24,8 @@ Level: TypeAlias = Literal["info", "warning", "error"]
 
 SPIKES = 3
 """Large gradients of a window that are worth a word; fewer are clipped and forgotten."""
+FALLING = 0.8
+"""Share of a window's steps in which the chosen completions of pairs may lose probability before it is a rule, not noise."""
 CLEAR = 0.05
 """Change of a rate that matters: smaller ones are flat, whatever their interval."""
 
@@ -205,7 +207,7 @@ def _reward_alone(_: Health, w: Windows) -> str | None:
 
 def _risen_parts(w: Windows) -> str:
     """The terms of the reward that rise, where it has more than one."""
-    parts = [metric for metric in w.last[-1] if metric.startswith("rewards/")]
+    parts = [metric for metric in w.last[-1] if metric.startswith("rewards/") and metric.endswith("/mean")]
     risen = [metric.split("/")[1] for metric in parts if w.rose(metric)]
     return f"The terms that rise: {', '.join(risen)}. " if len(parts) > 1 and risen else ""
 
@@ -257,6 +259,11 @@ def _padding(health: Health, w: Windows) -> str | None:
 def _not_finite(_: Health, w: Windows) -> str | None:
     if _is_number(w.last[-1].get("grad_norm")):
         return None
+    if taken := w.last[-1].get("update/taken"):
+        return (
+            f"In {1 - taken:.0%} of this step's updates the gradient was not finite; they were not made. A smaller lr; look at "
+            "this step's rollouts."
+        )
     return "The gradient was not finite, and no update was made. A smaller lr; look at this step's rollouts."
 
 
@@ -302,6 +309,18 @@ def _broken(_: Health, w: Windows) -> str | None:
     )
 
 
+def _chosen_falls(_: Health, w: Windows) -> str | None:
+    changes = _values(w.last, "logps/chosen_change")
+    falls = sum(change < 0 for change in changes)
+    if not (changes and falls >= FALLING * len(changes) and w.is_flat("pass_rate")):
+        return None
+    return (
+        f"Right completions became less likely in {falls} of the last {len(changes)} steps that taught them, by "
+        f"{-fmean(changes):.2g} nats on average, and the pass rate does not rise: the margin to the wrong ones grows at their "
+        "cost. A likelihood term (alpha of dpo), a larger beta, or a smaller lr."
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(id="H1", name="no learning signal", level="warning", says=_no_signal,
          reads=("groups/live", "groups/all_right")),
@@ -328,6 +347,8 @@ RULES: tuple[Rule, ...] = (
     Rule(id="H13", name="gradient spikes", level="warning", says=_spikes, reads=("grad_norm",)),
     Rule(id="H14", name="stale weights", level="error", says=_stale, reads=("sampler/lag",), at_once=True),
     Rule(id="H15", name="broken policy", level="error", says=_broken, reads=("pass_rate",)),
+    Rule(id="H16", name="falling chosen", level="warning", says=_chosen_falls,
+         reads=("logps/chosen_change", "pass_rate")),
 )  # fmt: skip
 
 

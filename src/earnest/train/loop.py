@@ -116,6 +116,7 @@ class Totals:
 
     steps: int = 0
     updates: int = 0
+    skipped: int = 0  # updates whose gradient was not finite
     trained_tokens: int = 0
     generated_tokens: int = 0
     flops: float = 0.0
@@ -184,6 +185,10 @@ def _train(job: Job) -> Totals:
             raise Interrupted(f"stopped after step {totals.steps} of {job.name}, with a checkpoint")
     for gate in gates:
         tell(gate.check(Steps(job.name, rows)), job.log, job.allow, echo=lambda line: None)
+    if totals.skipped:
+        message = f"{totals.skipped} of {totals.updates + totals.skipped} updates were left out: their gradient was not finite"
+        job.log.event("skipped_updates", message, level="warning", skipped=totals.skipped)
+        job.echo(f"[{job.name}] {message}")
     return totals
 
 
@@ -216,6 +221,7 @@ def _learn(
         gradient = accumulate(job.policy, job.loss, samples, job.max_tokens, job.ranks, imitated)
         taken = update(job.policy, optimizer, lr, job.optim.max_grad_norm, heads_only=work.heads_only)
         totals.updates += taken.taken
+        totals.skipped += not taken.taken
         totals.trained_tokens += gradient.tokens
         totals.flops += 6.0 * parameter_count * gradient.processed
         found.append({"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm})

@@ -36,8 +36,8 @@ class Mismatch(BaseModel):
     high: float | None = Field(default=None, gt=1)
     """null: 5, and 1.001 for `geometric`."""
     stale_negatives: float | None = Field(default=None, gt=0)
-    """Wrong completions whose mean log(pi_old / pi) exceeds this are left out (DeepSeek-V3.2, eq. 9), if a rollout has several
-    updates."""
+    """Wrong completions whose mean log(mu / pi) exceeds this are left out (DeepSeek-V3.2, eq. 9): the policy has left them
+    behind, by earlier updates or because the sampler, mu, is not the trainer."""
 
     @model_validator(mode="after")
     def _has_an_effect(self) -> Mismatch:
@@ -52,7 +52,8 @@ class Mismatch(BaseModel):
         seq_T, sequences = batch.seq_T, batch.sequences
         weight_T = self._weight(old_logp_T - batch.sampler_logp_T, seq_T, sequences)
         if self.stale_negatives is not None:
-            kept_T = mismatch.stale_negatives(old_logp_T - logp_T, batch.adv_T, seq_T, sequences, self.stale_negatives)
+            drift_T = batch.sampler_logp_T - logp_T
+            kept_T = mismatch.stale_negatives(drift_T, batch.adv_T, seq_T, sequences, self.stale_negatives)
             weight_T = kept_T if weight_T is None else weight_T * kept_T
         if weight_T is None:
             return None, {}

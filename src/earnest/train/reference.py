@@ -1,4 +1,4 @@
-"""The reference policy of a KL: its log-probs, the coefficient (which a controller may steer), and when it is renewed."""
+"""The policy that another is held to: its log-probs, when it is renewed, and a KL's coefficient, which a controller may steer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,47 @@ from earnest.models.base import Policy
 from earnest.types import Json, Sample
 
 
-class Reference:
+class Anchor:
     """A frozen policy. It begins as the stage's input checkpoint."""
 
-    def __init__(self, policy: Policy, kl: KL) -> None:
-        self.policy, self.kl, self.coefficient = policy, kl, kl.coefficient
+    def __init__(self, policy: Policy, renew_every: int | None) -> None:
+        """renew_every: steps after which the present policy takes its place; None: never."""
+        self.policy, self.renew_every = policy, renew_every
 
     def read(self, samples: Sequence[Sample], max_tokens: int, temperature: float) -> Tensor:
         """(T,): its log-probs of the samples' trained tokens."""
         return read_tokens(self.policy, samples, max_tokens, temperature, lambda _, forward: forward.logp_T)
+
+    @torch.no_grad()
+    def renew(self, policy: Policy, step: int) -> None:
+        """After step `step` (from 0): the policy as it is now becomes the reference, if it is time."""
+        if self.renew_every is not None and (step + 1) % self.renew_every == 0:
+            self.load_tensors(dict(policy.parameters()))
+
+    def state_dict(self) -> dict[str, Json]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Json]) -> None:
+        assert not state, state
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights that a checkpoint must keep: none while it is the stage's input."""
+        if self.renew_every is None:
+            return {}
+        return {name: p.detach() for name, p in self.policy.parameters()}
+
+    @torch.no_grad()
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, parameter in self.policy.parameters():
+            parameter.copy_(tensors[name])
+
+
+class Reference(Anchor):
+    """The policy that a KL is measured to."""
+
+    def __init__(self, policy: Policy, kl: KL) -> None:
+        super().__init__(policy, kl.reset_every)
+        self.kl, self.coefficient = kl, kl.coefficient
 
     def penalty(self, logp_T: Tensor, ref_logp_T: Tensor, length_N: Tensor) -> Tensor | None:
         """(T,): what it takes off the reward at each token, if the KL is in the reward."""
@@ -46,12 +78,6 @@ class Reference:
         error = min(0.2, max(-0.2, measured["kl/completion"] / adaptive.target - 1))
         self.coefficient *= 1 + error * completions / adaptive.horizon
 
-    @torch.no_grad()
-    def renew(self, policy: Policy, step: int) -> None:
-        """After step `step` (from 0): the policy as it is now becomes the reference, if it is time."""
-        if self.kl.reset_every is not None and (step + 1) % self.kl.reset_every == 0:
-            self.load_tensors(dict(policy.parameters()))
-
     def state_dict(self) -> dict[str, Json]:
         return {"coefficient": self.coefficient}
 
@@ -59,14 +85,3 @@ class Reference:
         coefficient = state["coefficient"]
         assert isinstance(coefficient, float)
         self.coefficient = coefficient
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Weights that a checkpoint must keep: none while it is the stage's input."""
-        if self.kl.reset_every is None:
-            return {}
-        return {name: p.detach() for name, p in self.policy.parameters()}
-
-    @torch.no_grad()
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        for name, parameter in self.policy.parameters():
-            parameter.copy_(tensors[name])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 
-from earnest.data.batch import pack, split
+from earnest.data.batch import bundles, pack, split
 from earnest.distributed.ranks import ALONE, Ranks
 from earnest.models.base import Policy
 from earnest.train.losses import Loss, NegativeLogLikelihood
@@ -34,7 +35,7 @@ def accumulate(
     supervised: imitated besides (-log p). What that costs is the metric `loss/replay` and no part of `loss`.
     """
     own, beside = _Passes(), _Passes()
-    own.take(policy, loss, ranks.mine(samples), max_tokens)
+    own.take(policy, loss, list(chain.from_iterable(ranks.mine(bundles(samples)))), max_tokens)
     beside.take(policy, NegativeLogLikelihood(), ranks.mine(supervised), max_tokens)
     ranks.sum_gradients([*(p for _, p in policy.parameters()), *(p for _, p in loss.head_parameters())])
     whole = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,12 +19,12 @@ from earnest.algorithms.base import Algorithm, Credit
 from earnest.data.process import judged_steps
 from earnest.data.reading import Read, read_ends, read_tokens
 from earnest.data.samples import Shares, from_step, plain_sample, to_step
+from earnest.data.select import dealt
 from earnest.distributed.ranks import ALONE, Ranks
 from earnest.functional.credit import to_tokens
-from earnest.functional.reduce import sequence_sum
+from earnest.functional.reduce import sequence_sum, token_mean
 from earnest.models.base import Forward, Policy
 from earnest.models.critic import Critic
-from earnest.seeding import rng
 from earnest.train.reference import Reference
 from earnest.types import Batch, Group, Sample, Step
 
@@ -57,6 +58,7 @@ class Learning:
     minibatches: int = 1
     epochs: int = 1
     entropy: Entropy = field(default_factory=Entropy)
+    mask_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Plan:
 
     updates: tuple[tuple[Sample, ...], ...]
     step: Step
-    credit: Credit
+    credit: Credit  # what the algorithm gave; tokens that the entropy's mask leaves out still have it here
     metrics: dict[str, float]
 
 
@@ -86,24 +88,27 @@ class Planner:
         samples = [plain_sample(r) for group in groups for r in group.rollouts]
         step, metrics = self._complete(to_step(groups), samples)
         credit = self.algorithm.credit(step)
-        top_share = self.learning.entropy.top_share
-        if top_share is not None:
-            credit = dataclasses.replace(
-                credit, advantage_T=self._uncertain_only(credit.advantage_T, samples, top_share)
-            )
+        if self.learning.mask_truncated:
+            credit = dataclasses.replace(credit, live_N=credit.live_N & step.finished_N)
+        learned = dataclasses.replace(credit, advantage_T=self._uncertain_only(credit.advantage_T, samples))
         old_logp_T = self._old_logp(step, samples, replayed)
         updates = [
-            tuple(from_step(step, credit, self._shares(step, credit, chosen_N), old_logp_T))
-            for chosen_N in self._minibatches(step.group_N, number)
+            tuple(from_step(step, learned, self._shares(step, credit, chosen_N), old_logp_T))
+            for chosen_N in map(partial(self._kept, step), self._minibatches(step.group_N, number))
             if credit.live_N[chosen_N].any()
         ]
+        if self.reference is not None:
+            self.reference.steer(metrics, len(samples))  # now that this step's coefficient has been used everywhere
         return Plan(tuple(u for u in updates if u), step, credit, {**metrics, **credit.metrics})
 
     def _complete(self, step: Step, samples: Sequence[Sample]) -> tuple[Step, dict[str, float]]:
-        """The step with all that the algorithm needs, and metrics of the KL."""
+        """The step with all that the algorithm needs, and metrics of judged steps (a completion's, on average) and of the KL."""
         metrics: dict[str, float] = {}
         if "steps" in self.algorithm.needs:
             step = dataclasses.replace(step, process=judged_steps(step.groups, self.policy.tokenizer))
+            judged = [len(r.verdict.steps) for group in step.groups for r in group.rollouts]
+            # 0: the verifier scores none, and rewards are all there is.
+            metrics["process/steps"] = sum(judged) / len(judged)
         if self.critic is not None:
             mine = self.ranks.mine(samples)
             ends_n = read_ends(mine, self.learning.max_tokens, self.policy.device, self.critic.ends)
@@ -113,10 +118,9 @@ class Planner:
             mine = self.ranks.mine(samples)
             read_t = self.reference.read(mine, self.learning.max_tokens, self.learning.temperature)
             ref_logp_T = self.ranks.read(read_t)
-            metrics = self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
+            metrics |= self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
             penalty_T = self.reference.penalty(step.sampler_logp_T, ref_logp_T, step.length_N)
             step = dataclasses.replace(step, ref_logp_T=ref_logp_T, penalty_T=penalty_T)
-            self.reference.steer(metrics, len(samples))
         return step, metrics
 
     def _read(self, samples: Sequence[Sample], read: Read, stats: frozenset[str] = frozenset()) -> Tensor:
@@ -124,7 +128,9 @@ class Planner:
         mine, learning = self.ranks.mine(samples), self.learning
         return self.ranks.read(read_tokens(self.policy, mine, learning.max_tokens, learning.temperature, read, stats))
 
-    def _uncertain_only(self, advantage_T: Tensor, samples: Sequence[Sample], share: float) -> Tensor:
+    def _uncertain_only(self, advantage_T: Tensor, samples: Sequence[Sample]) -> Tensor:
+        if (share := self.learning.entropy.top_share) is None:
+            return advantage_T
         entropy_T = self._read(samples, _entropy, frozenset({"entropy"}))
         if not len(entropy_T):
             return advantage_T
@@ -145,11 +151,13 @@ class Planner:
             return [torch.arange(len(group_N))] * self.learning.epochs
         updates: list[Tensor] = []
         for epoch in range(self.learning.epochs):
-            order = list(range(groups))
-            rng(self.learning.seed, "minibatches", number, epoch).shuffle(order)
-            for part in torch.tensor(order).tensor_split(self.learning.minibatches):
-                updates.append(torch.isin(group_N, part).nonzero().squeeze(1))
+            for part in dealt(groups, self.learning.minibatches, self.learning.seed, "minibatches", number, epoch):
+                updates.append(torch.isin(group_N, torch.tensor(part)).nonzero().squeeze(1))
         return [chosen_N for chosen_N in updates if len(chosen_N)]
+
+    def _kept(self, step: Step, chosen_N: Tensor) -> Tensor:
+        """Those of an update's rollouts that count in its means; the others' tokens leave the denominators too."""
+        return chosen_N[step.finished_N[chosen_N]] if self.learning.mask_truncated else chosen_N
 
     def _shares(self, step: Step, credit: Credit, chosen_N: Tensor) -> Shares:
         """Weights of an update's rollouts among themselves; all others weigh 0."""
@@ -167,7 +175,7 @@ class Planner:
             among_all = sequence_sum if self.algorithm.kl.sums else self._as_weighed
             kl_N = self.reference.coefficient * everywhere(among_all(length_N, every_N))
         if bonus := self._bonus(step):
-            entropy_N = bonus * everywhere(self._as_weighed(length_N, every_N))
+            entropy_N = bonus * everywhere(token_mean(length_N, every_N))
         return Shares(policy_N, kl_N, entropy_N)
 
     def _as_weighed(self, length_N: Tensor, every_N: Tensor) -> Tensor:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.data.gathering.posterior import HALF_LIFE, Posteriors
 from earnest.data.select import order_of
+from earnest.data.turns import Turns
 from earnest.seeding import rng
 from earnest.tasks.union import Union
 from earnest.types import Json, Problem
@@ -60,6 +60,7 @@ class Draws:
     def __init__(self, problems: Sequence[Problem], seed: int, curriculum: Curriculum | None = None) -> None:
         self.problems, self.seed, self.curriculum = problems, seed, curriculum
         self.order = order_of(problems, seed)
+        self._turns = Turns([p.weight for p in problems.portions]) if isinstance(problems, Union) else None
         self.count = 0  # draws so far (with a curriculum)
         self._step, self._taken = -1, set[int]()
 
@@ -83,20 +84,21 @@ class Draws:
 
     def _accepted(self, curriculum: Curriculum, posteriors: Posteriors, number: int) -> int | None:
         random = rng(self.seed, "curriculum", number)
+        among = self._among(number - int(number * curriculum.uniform))
         for _ in range(TRIES):
-            index = self._candidate(random)
+            index = random.choice(among)
             believed = posteriors.at(self.problems[index].id, self._step).draw(random)
             if index not in self._taken and curriculum.low <= believed <= curriculum.high:
                 return index
         return None
 
-    def _candidate(self, random: Random) -> int:
-        """Any of the pool; of a mixture, a portion by its weight, and any of that."""
-        if not isinstance(self.problems, Union):
-            return random.randrange(len(self.problems))
-        portions = self.problems.portions
-        place = random.choices(range(len(portions)), [portion.weight for portion in portions])[0]
-        return self.problems.starts[place] + random.randrange(len(portions[place].problems))
+    def _among(self, chosen: int) -> range:
+        """What the draw that is the chosen-th by difficulty (from 0) is taken from: the pool; of a mixture, the portion whose
+        turn it is, so that a portion of which little is in the window is drawn no less often."""
+        if self._turns is None or not isinstance(self.problems, Union):
+            return range(len(self.problems))
+        part = self._turns.at(chosen).part
+        return range(self.problems.starts[part], self.problems.ends[part])
 
     def state_dict(self) -> dict[str, Json]:
         return {"order": self.order.state_dict(), "count": self.count}

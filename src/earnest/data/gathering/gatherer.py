@@ -52,7 +52,7 @@ class Gathered:
     groups: tuple[Group, ...]  # what is learned from, by place
     seen: tuple[Group, ...]  # everything that was sampled, in that order, hinted tries included
     replayed: frozenset[int]  # places in `groups` from the replay buffer: their pi_old is the sampler's log-probs
-    metrics: Mapping[str, float]  # of the unhinted tries
+    metrics: Mapping[str, float]  # of the unhinted tries; frac_reward_zero_std of `groups`
     timing: Mapping[str, float]  # seconds
     notes: Mapping[str, float]  # what the remedies did, and problems that an evaluation asks as well
 
@@ -138,7 +138,7 @@ class Gatherer:
         held_out = among([group.problem for group in state.fresh], self.asking.held_out)
         return Gathered(
             tuple(state.places[i] for i in range(asked)), tuple(state.seen), frozenset(replayed),
-            metrics=self._rollout_metrics(state),
+            metrics={**self._rollout_metrics(state), "frac_reward_zero_std": len(state.empty(asked)) / asked},
             timing={"time/generate": state.generate, "time/grade": state.grade},
             notes={"data/held_out": float(held_out), **self._remedy_metrics(state, dead, replayed)},
         )  # fmt: skip

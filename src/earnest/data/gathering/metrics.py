@@ -43,6 +43,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "frac_reward_zero_std": sum(len(values) <= 1 for values in graded) / len(groups),
         "groups/all_right": sum(found == {True} for found in right) / len(groups),
         "sampler/entropy": -sum(drawn) / len(drawn) if drawn else float("nan"),
+        "completions/count": float(count),
         "completions/mean_length": sum(lengths) / count,
         "completions/max_length": float(max(lengths)),
         "completions/clipped_ratio": sum(r.completion.finish is Finish.LENGTH for r in rollouts) / count,

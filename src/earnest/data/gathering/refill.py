@@ -14,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.data.gathering.groups import Kind, kinds
 from earnest.errors import GateRefused
-from earnest.types import Group, Json
+from earnest.types import Finish, Group, Json
 
 BUDGET = "refill_spent"
 """The event that says so."""
+
+CUT = 0.9
+"""Share of completions that are cut, above which that is why no group carries a signal."""
 
 
 class Refill(BaseModel):
@@ -79,15 +82,22 @@ class Ledger:
         if self.barren < self.refill.patience:
             return
         total, counts = self.barren_kinds.total(), self.barren_kinds
-        solved = counts["all right"] > counts["all wrong"]
+        finishes = [r.completion.finish for group in seen for r in group.rollouts]
+        cut = finishes.count(Finish.LENGTH) / len(finishes)
+        if counts["all right"] > counts["all wrong"]:
+            remedy = "harder problems: these have nothing left to teach"
+        elif cut > CUT:
+            remedy = "a higher max_tokens, or more supervised fine-tuning on traces that end"
+        else:
+            remedy = "easier problems, more supervised fine-tuning before, `hints`, or a larger group; and read some rollouts"
         raise GateRefused(
             f"not one group carried a signal in the last {self.barren} steps (up to step {step + 1}), with every prompt that the "
             "refill could try",
             where=f"refill, attempts {self.refill.attempts} and patience {self.refill.patience}",
             why=f"of {total} groups {counts['all wrong']} were all wrong, {counts['all right']} all right, {counts['equal']} "
-            f"paid alike for other reasons, {counts['not graded']} not graded",
-            remedy="harder problems: these have nothing left to teach" if solved
-            else "easier problems, more supervised fine-tuning before, `hints`, or a larger group; and read a few rollouts first",
+            f"paid alike for other reasons, {counts['not graded']} not graded; {cut:.0%} of the completions of the last step "
+            "were cut at the token limit",
+            remedy=remedy,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Json]:

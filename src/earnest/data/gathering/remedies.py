@@ -33,7 +33,7 @@ class Remedies(BaseModel):
 
     def check_sizes(self, prompts_per_step: int, group_size: int) -> None:
         """Refuse what could have no effect. Raises ValueError, which pydantic turns into a config error."""
-        for name in ("refill", "replay_groups"):
+        for name in ("refill", "replay_groups", "hints"):
             if getattr(self, name) is not None and group_size == 1:
                 raise ValueError(
                     f"`{name}` with group_size 1: a group of one is always paid alike, so no group is live"

@@ -75,7 +75,7 @@ def _what(report: Report, evaluated: Evaluated, name: str) -> str:
 
 def algorithm_of(stage: StageRun) -> str:
     config = stage.info.get("config") or {}
-    algorithm = config.get("algorithm")
+    algorithm = config.get("algorithm") or config.get("preference")
     algorithm = algorithm.get("name") if isinstance(algorithm, Mapping) else algorithm
     return str(algorithm or stage.kind)
 

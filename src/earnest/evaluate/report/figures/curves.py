@@ -56,13 +56,20 @@ RL_CURVES = (
     Curve("entropy", "Entropy per token, nats", _entropy),
     Curve("grader_errors", "Grader errors, %", _of("verdict/error"), percent=True),
 )
+PAIR_CURVES = (
+    SOLVED,
+    Curve("live", "Prompts that made a pair, %", _of("groups/live"), percent=True),
+    Curve("margins", "Margin of the implicit rewards", _of("rewards/margins")),
+    Curve("chosen_change", "Change of log p of the chosen, nats", _of("logps/chosen_change")),
+    *RL_CURVES[3:],
+)
 OTHER_CURVES = (DEV, Curve("loss", "Loss per token, nats", _of("loss")))
 
 
 def curves(stage: StageRun, rollouts: StageRollouts | None) -> list[Figure | None]:
     """Every metric of the stage that was measured twice at least; rates of known problems with a band."""
     banded = {SOLVED.key: solve_rate(rollouts), DEV.key: dev_accuracy(stage)}
-    wanted = RL_CURVES if stage.kind == "rl" else OTHER_CURVES
+    wanted = {"rl": RL_CURVES, "preference": PAIR_CURVES}.get(stage.kind, OTHER_CURVES)
     return [_curve(stage.id, c, banded.get(c.key) or points(stage.metrics, c.read)) for c in wanted]
 
 

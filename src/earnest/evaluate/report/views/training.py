@@ -25,7 +25,7 @@ def curves(report: Report, figures: Sequence[Figure]) -> list[Section]:
             arm = ", a control arm" if stage.control else ""
             title = f"Learning curves: {stage.id} ({algorithm_of(stage)}{arm})"
             note = "Measured on training rollouts, not on held-out problems: each point is about the problems of its steps."
-            paragraphs = (note,) if stage.kind == "rl" else ()
+            paragraphs = (note,) if stage.kind in ("rl", "preference") else ()
             short = f"Curves of {stage.id}"
             closed = stage is not final
             found.append(Section(f"curves-{stage.id}", title, paragraphs, figures=mine, short=short, closed=closed))
