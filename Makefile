@@ -54,6 +54,7 @@ test-all: check .venv/.installed-all
 experiments: install
 	$(BIN)/python benchmarks/chain.py --seeds 0 1 2 168143824 1161631929
 	$(BIN)/python benchmarks/controls.py
+	$(BIN)/python benchmarks/experiments.py
 
 clean:
 	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis

@@ -1,8 +1,8 @@
 """The pool of dead-zone.yaml: problems of which nine in ten are too easy or too hard to teach anything.
 
-Too easy: a chain whose result stands in the question, "3+7-2+9+4=1=". Imitation taught to copy it (`Easy`). Too hard: a chain whose
-sum is asked for as it is, "3+7-2+9+4==", where that has two digits. Imitation only ever saw answers of one, so that none is right. In
-between: the chains of the task `chain`, of which the policy gets a third.
+Too easy: a chain whose result stands in the question, "3+7-2+9+4=1=". Imitation taught to copy it (`Easy`). Too hard: a chain
+whose sum is asked for as it is, "3+7-2+9+4==", where that has two digits. Imitation only ever saw answers of one, so that none is
+right. In between: the chains of the task `chain`, of which the policy gets a third.
 
 The pool is finite, because a curriculum can only choose among prompts that come round again.
 """
@@ -20,8 +20,7 @@ from earnest.tasks.chain import Chain, work
 from earnest.tasks.generated import LazyProblems
 from earnest.types import Problem, Solution, Split
 
-LENGTH = 5
-CHAINS = Chain(length=LENGTH)
+CHAINS = Chain(length=5, dev_size=4_000, test_size=4_000)
 
 
 class Easy(Task):
@@ -46,7 +45,7 @@ class Easy(Task):
 class Pool(Task):
     """A mixed pool. Which kind a problem is of, stands in its `meta`."""
 
-    size: int = Field(320, ge=20)
+    size: int = Field(320, ge=20, le=400)
     """Problems of a split."""
     easy: float = Field(0.45, ge=0, lt=1)
     """Share of those too easy."""
@@ -58,11 +57,11 @@ class Pool(Task):
         return "number"
 
     def problems(self, split: Split) -> Sequence[Problem]:
-        """Of train those of the last chains, so that imitation (which draws from them all) has seen next to none."""
+        """Chains drawn from all of the split, of which imitation has seen one in fifty."""
         easy, hard = round(self.size * self.easy), round(self.size * self.hard)
         between = self.size - easy - hard
         chains = CHAINS.problems(split)
-        order = rng("pool", split).sample(range(len(chains)), len(chains) if split != "train" else 20 * self.size)
+        order = rng("pool", split).sample(range(len(chains)), 10 * self.size)
         found: dict[str, Problem] = {}
         wanted = {"hard": hard, "easy": easy, "between": between}
         for index in order:

@@ -2,9 +2,9 @@
 
 "01101001=" asks for the parity of eight bits. What imitation teaches is a habit, not a solution: a guess, right every other time;
 the parity after two, four, six and all eight bits; a row of `o` if that is what was guessed and of `x` if it is not, of geometric
-length; and then the guess again, as the answer. So a policy that has learned it knows, as it chooses how long to go on, whether it
-will be right, and how long it goes on changes nothing. Nor can it be right more often unless it learns to see the parity of eight
-bits at a glance.
+length; and then the guess again, as the answer. So a policy that has learned it knows, as it chooses how long to go on, whether
+it will be right, and how long it goes on changes nothing. Nor can it be right more often unless it learns to see the parity of
+eight bits at a glance.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Rambling(Task):
     """Parities."""
 
     misses: float = Field(0.0, ge=0, lt=1)
-    """Share of the training problems whose trace begins with the wrong guess. Their answer is that guess: they are for imitation."""
+    """Share of the training problems whose trace begins with the wrong guess, which is then their answer: they are for imitation."""
     go_on: float = Field(0.85, ge=0, lt=1)
     """Chance of one more letter in the row, in traces that are taught."""
 
