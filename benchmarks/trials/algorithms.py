@@ -45,7 +45,7 @@ class Ppo(Arms):
     name = "ppo"
     title = "PPO against GRPO"
     seeds: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4)
-    question = "From one SFT checkpoint; PPO with lambda 1 and 10 of its 90 steps for the critic alone, GRPO with 80 steps and no critic."
+    question = "From one SFT checkpoint; PPO with lambda 1, 90 steps, 10 of them for the critic alone; GRPO, 80 steps."
     arms = ("grpo", "ppo_shared", "ppo_separate")
 
     def claims(self, found: Sequence[Seed]) -> list[Claim]:

@@ -24,10 +24,11 @@ class Claim:
 
     predicted: str
     found: str
-    holds: bool
+    holds: bool | None  # None: it needs an interval, and there is one seed
 
     def __str__(self) -> str:
-        return f"- Predicted: {self.predicted}. {'Held' if self.holds else 'MISSED'}: {self.found}."
+        outcome = "Not decided, one seed" if self.holds is None else "Held" if self.holds else "MISSED"
+        return f"- Predicted: {self.predicted}. {outcome}: {self.found}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +70,18 @@ class Experiment(ABC):
 def above(predicted: str, values: Sequence[float], show: Callable[[float], str], than: float = 0.0) -> Claim:
     """Five seeds: the t interval over seeds lies above."""
     ends = spread_over_seeds(values).ci95
-    return Claim(predicted, mean_over_seeds(values, show), ends is not None and ends[0] > than)
+    return Claim(predicted, mean_over_seeds(values, show), None if ends is None else ends[0] > than)
 
 
 def below(predicted: str, values: Sequence[float], show: Callable[[float], str], than: float = 0.0) -> Claim:
     ends = spread_over_seeds(values).ci95
-    return Claim(predicted, mean_over_seeds(values, show), ends is not None and ends[1] < than)
+    return Claim(predicted, mean_over_seeds(values, show), None if ends is None else ends[1] < than)
 
 
 def around(predicted: str, values: Sequence[float], show: Callable[[float], str], zero: float = 0.0) -> Claim:
     """Five seeds: the t interval over seeds contains it, which is no proof of equality."""
     ends = spread_over_seeds(values).ci95
-    return Claim(predicted, mean_over_seeds(values, show), ends is not None and ends[0] <= zero <= ends[1])
+    return Claim(predicted, mean_over_seeds(values, show), None if ends is None else ends[0] <= zero <= ends[1])
 
 
 def each(

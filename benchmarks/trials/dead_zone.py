@@ -1,4 +1,4 @@
-"""Dead-zone remedies: steps and generated tokens until what can be learned from a pool is learned, where nine prompts in ten teach
+"""Dead-zone remedies: steps and generated tokens until a policy has learned from a pool of which nine prompts in ten teach
 nothing."""
 
 from __future__ import annotations

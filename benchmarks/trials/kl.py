@@ -41,8 +41,8 @@ class Kl(Experiment):
     name = "kl"
     title = "KL in the loss against KL in the reward"
     question = (
-        "Dr. GRPO, 60 steps, three coefficients on either side; its weights are constant, so that a coefficient means the same on "
-        "both. Foreseen: the share of worked completions that the formula in the recipe gives for the start's own rates."
+        "Dr. GRPO, 60 steps, three coefficients on either side; its weights are constant, so that a coefficient means the same "
+        "on both. Foreseen: the share of worked completions that the formula in the recipe gives for the start's own rates."
     )
 
     def read(self, run: Path) -> Seed:

@@ -53,7 +53,9 @@ class TooEarly(Experiment):
 class R1Zero(Experiment):
     name = "r1-zero"
     title = "RL on the base (R1-Zero) against SFT first"
-    question = "40 steps of RL on the base, which has never seen a thought or a close mark, with and without a reward for the format."
+    question = (
+        "40 steps of RL on the base, which has never seen a thought closed, with and without a reward for the format."
+    )
 
     def read(self, run: Path) -> Starts:
         starts = {name: arm(run, name, learned=False) for name in ("base", "sft")}
@@ -121,7 +123,9 @@ class More:
 class MoreSft(Experiment):
     name = "sft-more"
     title = "SFT for the same extra compute"
-    question = "Read from the runs of recipes/chain.yaml: the stage `sft_more` goes on with imitation for as many FLOPs as `rl` took."
+    question = (
+        "Read from the runs of recipes/chain.yaml: `sft_more` goes on with imitation for as many FLOPs as `rl` took."
+    )
 
     @property
     def recipe(self) -> Path:

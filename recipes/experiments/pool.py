@@ -57,7 +57,7 @@ class Pool(Task):
         return "number"
 
     def problems(self, split: Split) -> Sequence[Problem]:
-        """Chains drawn from all of the split, of which imitation has seen one in fifty."""
+        """Chains drawn from all of the split, of which imitation has seen few."""
         easy, hard = round(self.size * self.easy), round(self.size * self.hard)
         between = self.size - easy - hard
         chains = CHAINS.problems(split)

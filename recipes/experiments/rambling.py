@@ -30,7 +30,7 @@ class Rambling(Task):
     """Parities."""
 
     misses: float = Field(0.0, ge=0, lt=1)
-    """Share of the training problems whose trace begins with the wrong guess, which is then their answer: they are for imitation."""
+    """Share of the training problems that begin with the wrong guess, which is then their answer: they are for imitation."""
     go_on: float = Field(0.85, ge=0, lt=1)
     """Chance of one more letter in the row, in traces that are taught."""
 
