@@ -77,12 +77,19 @@ def item(response: str, gold: Any, number: int) -> Item:
 
 
 def batches(verdicts: int, hostile: float, seed: int) -> Iterator[tuple[str, list[Item], list[bool]]]:
-    """(verifier, items, whether each is to be paid) until there were `verdicts` items."""
+    """(verifier, items, whether each is to be paid) until there were `verdicts` items.
+
+    Every quarter has the same rows: a few programs that run into limits of seconds outweigh a thousand others, and by chance one
+    quarter would have more of them than another.
+    """
     source = random.Random(seed)
+    quarter = max(CHUNK, verdicts // 4 // CHUNK * CHUNK)
     public = cases()
     there = [name for name in DOMAINS if name in component.names("verifier")]
     by_domain = {expect: {d: [r for r in rows if r["domain"] == d] for d in there} for expect, rows in public.items()}
     for start in range(0, verdicts, CHUNK):
+        if start % quarter == 0:
+            source = random.Random(seed)
         name = source.choice(there)
         items, paid = list[Item](), list[bool]()
         for number in range(start, min(start + CHUNK, verdicts)):
