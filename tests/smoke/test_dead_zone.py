@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
+from road_runs import left_behind, road, rows
 
 RECIPE = """
 name: small
@@ -32,24 +29,6 @@ HOPELESS = (
      refill: {attempts: 1, patience: 2}}
 """
 )
-
-
-def road(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(HERE / "small_road.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
-def rows(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()]
-
-
-def left_behind(run: Path) -> dict[str, object]:
-    """Everything of the stage that a clock does not tell."""
-    metrics = [
-        {k: v for k, v in row.items() if not k.startswith("time/")} for row in rows(run / "rl" / "metrics.jsonl")
-    ]
-    files = [*(run / "rl" / "rollouts").glob("*"), run / "rl" / "model" / "model.safetensors"]
-    return {"metrics": metrics, **{file.name: file.read_bytes() for file in files}}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +74,7 @@ def test_a_killed_run_ends_like_one_that_was_not(runs: Path, tmp_path: Path, mom
     assert (tmp_path / "run" / "rl" / "metrics.jsonl").is_file()
     done = road("resume", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert left_behind(tmp_path / "run") == left_behind(runs / "whole")
+    assert left_behind(tmp_path / "run" / "rl") == left_behind(runs / "whole" / "rl")
 
 
 def test_prompts_that_nobody_can_solve_end_the_stage_with_a_sentence(tmp_path: Path) -> None:

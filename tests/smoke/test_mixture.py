@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from road_runs import road, rows
 
 RECIPE = """
 name: mixture
@@ -34,24 +32,17 @@ stages:
 def recipe(folder: Path) -> Path:
     words = ["ship", "tower", "violet", "engine", "harbour", "needle", "pepper", "quartz", "saddle", "tunnel"]
     draw = random.Random(0)
-    rows = [{"question": " ".join(draw.choices(words, k=4)), "trace": "so", "answer": f"x+{i}"} for i in range(1, 90)]
-    (folder / "algebra.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    problems = [
+        {"question": " ".join(draw.choices(words, k=4)), "trace": "so", "answer": f"x+{i}"} for i in range(1, 90)
+    ]
+    (folder / "algebra.jsonl").write_text("\n".join(map(json.dumps, problems)), encoding="utf-8")
     file = folder / "recipe.yaml"
     file.write_text(RECIPE, encoding="utf-8")
     return file
 
 
-def road(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(HERE / "small_road.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
-def lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def without_times(file: Path) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in lines(file)]
+    return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows(file)]
 
 
 def test_a_mixture_is_trained_measured_and_resumed_part_by_part(tmp_path: Path) -> None:
@@ -60,11 +51,11 @@ def test_a_mixture_is_trained_measured_and_resumed_part_by_part(tmp_path: Path) 
     done = road("run", file, run)
     assert done.returncode in (0, 3), done.stdout + done.stderr
 
-    gates = {e["gate"]: e for e in lines(run / "events.jsonl") if e["event"] == "gate"}
+    gates = {e["gate"]: e for e in rows(run / "events.jsonl") if e["event"] == "gate"}
     assert gates["verifier"]["outcome"] == "passed", gates["verifier"]["reason"]
     assert set(gates["verifier"]["numbers"]["tasks"]) >= {"chain", "algebra"}
 
-    rollouts = [row for part in sorted((run / "rl" / "rollouts").iterdir()) for row in lines(part)]
+    rollouts = [row for part in sorted((run / "rl" / "rollouts").iterdir()) for row in rows(part)]
     metrics = without_times(run / "rl" / "metrics.jsonl")
     for row in metrics:
         own = [r for r in rollouts if r["step"] == row["step"]]
@@ -81,7 +72,7 @@ def test_a_mixture_is_trained_measured_and_resumed_part_by_part(tmp_path: Path) 
     assert protocol["tasks"] == ["chain", "algebra"] and "algebra: math" in protocol["verifier"]
     report = json.loads((run / "report" / "report.json").read_text())
     parts = report["models"]["rl"]["by_task"]
-    asked = lines(run / "eval" / "rl" / "sampled.jsonl")
+    asked = rows(run / "eval" / "rl" / "sampled.jsonl")
     for task, share in (("chain", 15), ("algebra", 5)):
         mine = [r for r in asked if r["problem"]["task"] == task]
         assert parts[task]["verifier_pass"]["sampled"]["n"] == len(mine) == 2 * share

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
+from road_runs import left_behind, road, rows
 
 RECIPE = """
 name: pairs
@@ -27,23 +24,6 @@ stages:
      checkpoint_every: 5}
   - {stage: eval, problems: 100, k: 2, max_tokens: 20}
 """
-
-
-def road(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(HERE / "small_road.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
-def rows(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()]
-
-
-def left_behind(run: Path) -> dict[str, object]:
-    """Everything of the stage that a clock does not tell."""
-    stage = run / "preference"
-    metrics = [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows(stage / "metrics.jsonl")]
-    files = [*(stage / "rollouts").glob("*"), stage / "model" / "model.safetensors"]
-    return {"metrics": metrics, **{file.name: file.read_bytes() for file in files}}
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +58,4 @@ def test_a_killed_run_ends_like_one_that_was_not(runs: Path, tmp_path: Path, mom
     assert (tmp_path / "run" / "preference" / "metrics.jsonl").is_file()
     done = road("resume", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert left_behind(tmp_path / "run") == left_behind(runs / "whole")
+    assert left_behind(tmp_path / "run" / "preference") == left_behind(runs / "whole" / "preference")
