@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from earnest.data.gathering.gatherer import Asking, Gatherer
+from earnest.data.gathering.groups import Live, has_signal
 from earnest.data.gathering.remedies import Remedies
 from earnest.data.rollouts import Roller
 from earnest.engines.scripted import Scripted, ScriptedSession
@@ -61,11 +62,11 @@ def session(policy: Policy, *, reverse: bool = False, seed: int = 0) -> Scripted
 
 def gatherer(
     policy: Policy, problems: Sequence[Problem], *, prompts: int = 8, group_size: int = 8, seed: int = 0, ceiling: float = 1.0,
-    prompt: Prompt | None = None, **remedies: Any,
+    prompt: Prompt | None = None, live: Live = has_signal, **remedies: Any,
 ) -> Gatherer:  # fmt: skip
     asking = Asking(
         prompts_per_step=prompts, group_size=group_size, sampling=Sampling(max_tokens=8), seed=seed,
         error_ceiling=ceiling, remedies=Remedies(**remedies),
     )  # fmt: skip
     roller = Roller(prompt or Chat(), Lottery(), Plain(), policy.tokenizer)
-    return Gatherer(problems, roller, asking, gold=TASK.gold, context=policy.context_length)
+    return Gatherer(problems, roller, asking, live=live, gold=TASK.gold, context=policy.context_length)

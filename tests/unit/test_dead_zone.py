@@ -192,8 +192,8 @@ def test_nothing_live_for_several_steps_ends_the_stage_and_says_what_was_seen() 
     assert caught.value.exit_code == 3
     assert caught.value.what.startswith("not one group carried a signal in the last 2 steps (up to step 5)")
     assert caught.value.why == (
-        "of 8 groups 5 were all wrong, 2 all right, 0 paid alike for other reasons, 1 not graded; 0% of the completions of the "
-        "last step were cut at the token limit"
+        "of 8 groups 5 were all wrong, 2 all right, 0 without credit for other reasons, 1 not graded; 0% of the completions of "
+        "the last step were cut at the token limit"
     )
     assert caught.value.remedy.startswith("easier problems")
     with pytest.raises(GateRefused, match="harder problems"):

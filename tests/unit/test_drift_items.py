@@ -12,6 +12,7 @@ from earnest.data.select import subset
 from earnest.errors import DataError
 from earnest.stages.drift import ChoiceDrift, SkillDrift, TextDrift
 from earnest.stages.eval import Eval
+from earnest.verifiers.number import Number
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_bad_row_is_found_before_anything_runs(folder: Path) -> None:
     with (folder / "quiz.jsonl").open("a") as file:
         file.write('{"context": "x", "choices": ["a", "b"], "gold": 2}\n')
     with pytest.raises(DataError) as error:
-        stage(folder, QUIZ).check(frozenset())
+        stage(folder, QUIZ).check(frozenset(), Number())
     assert error.value.where == f"{folder / 'quiz.jsonl'}:51"
 
 

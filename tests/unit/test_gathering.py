@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.kl import KL
+from earnest.algorithms.pass_at_k import PassAtK
 from earnest.data.gathering.curriculum import Curriculum
 from earnest.data.gathering.gatherer import Gathered, Gatherer
 from earnest.data.gathering.groups import has_signal, outcomes
@@ -24,7 +26,7 @@ from earnest.errors import GateRefused
 from earnest.models.base import Policy
 from earnest.prompts.plain import Plain
 from earnest.train.on_policy import OnPolicy, Rollouts
-from earnest.train.updates import Learning, Planner
+from earnest.train.updates import Learning, Planner, carries_signal
 from earnest.types import Completion, Problem, Request
 from lottery import gatherer, pool, session
 
@@ -152,6 +154,25 @@ def test_refill_fills_the_step_and_costs_what_it_must(tiny_policy: Policy) -> No
     assert prompts / 800 == pytest.approx(1.0612484922046734, abs=0.03)  # standard error 0.009
     assert sum(g.metrics["pass_rate"] * len(g.seen) for g in found) / prompts == pytest.approx(p, abs=0.015)
     assert made.last_words() is None
+
+
+def test_what_is_live_is_for_the_algorithm_to_say(tiny_policy: Policy) -> None:
+    """pass@4 of 8 learns nothing from a group with five right or more; a chance of 0.6 makes a third of the groups live."""
+    algorithm = PassAtK(k=4)
+    teaches = partial(carries_signal, algorithm, tiny_policy.tokenizer)
+    made = gatherer(
+        tiny_policy,
+        pool([0.6] * 100),
+        prompts=10,
+        live=teaches,
+        refill=Refill(attempts=10),
+        replay_groups=ReplayGroups(),
+    )
+    found = steps(made, session(tiny_policy), 20)
+    assert any(has_signal(group) and not teaches(group) for g in found for group in g.seen)
+    rights = [sum(outcomes(group)) for g in found for group in g.groups]
+    assert all(0 < right < 5 for right in rights) and len(rights) == 200
+    assert all(g.metrics["frac_reward_zero_std"] == 0 for g in found)
 
 
 def test_a_spent_budget_is_said_once_and_the_step_goes_on(tiny_policy: Policy) -> None:

@@ -14,13 +14,15 @@ import pytest
 import torch
 
 from earnest.algorithms.grpo import GRPO
-from earnest.algorithms.kl import KL
+from earnest.algorithms.kl import KL, AdaptiveKL
+from earnest.algorithms.ppo import PPO
 from earnest.data.gathering.gatherer import Asking, Gatherer
 from earnest.data.rollouts import Roller, judge
 from earnest.data.samples import demonstrations
 from earnest.engines.torch import Torch
 from earnest.errors import GateRefused, Interrupted
 from earnest.models.base import Forward, Policy
+from earnest.models.critic import Critic
 from earnest.prompts.chat import Chat
 from earnest.runlog import StageLog
 from earnest.sampling.plain import Plain
@@ -32,6 +34,7 @@ from earnest.train.loop import Job, Source, StopRequest, Totals, Work, train
 from earnest.train.losses import Cost, Loss, NegativeLogLikelihood, PolicyGradient
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
 from earnest.train.optim import Optim
+from earnest.train.reference import Reference
 from earnest.train.updates import Learning, Planner
 from earnest.types import Batch, Item, Sampling, Status, Verdict
 from earnest.verifiers.base import Verifier
@@ -131,6 +134,19 @@ def test_a_step_without_signal_changes_no_weight_and_no_moment(policy: Policy, t
     assert torch.equal(weights(policy), before) and policy.version == 0 and source.live_steps == 0
     assert [row["update/taken"] for row in rows(tmp_path)] == [0.0, 0.0]
     assert [row["frac_reward_zero_std"] for row in rows(tmp_path)] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("warmup", [0, 2])
+def test_the_kls_controller_waits_for_the_policy_to_learn(policy: Policy, tmp_path: Path, warmup: int) -> None:
+    """While the critic learns alone the KL is what it was, which says nothing about the coefficient."""
+    algorithm = PPO(kl=KL(in_reward=0.1, adaptive=AdaptiveKL(target=5.0, horizon=16)))
+    critic, held = Critic(policy), Reference(copy.deepcopy(policy), algorithm.kl)
+    source = rl(policy, EveryOther())
+    source.planner = Planner(policy, algorithm, source.planner.learning, critic=critic, reference=held)
+    source.config = replace(source.config, critic_warmup=warmup)
+    train(job(policy, source, PolicyGradient(algorithm, 1.0, critic), tmp_path, steps=3))
+    expected = [0.1 * 0.8 ** max(0, step - warmup) for step in range(3)]
+    assert [row["kl/coefficient"] for row in rows(tmp_path)] == pytest.approx(expected, rel=1e-3)
 
 
 class OneGroup(Verifier):

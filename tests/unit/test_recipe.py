@@ -8,6 +8,7 @@ import pytest
 
 from earnest.errors import ConfigError
 from earnest.recipe import LoadedRecipe, load, read, resolved
+from earnest.stages.road import check
 
 TEXT = """\
 name: small
@@ -19,6 +20,7 @@ stages:
     algorithm: {name: grpo, clip_high: 0.3}
     steps: 5
     lr: 3e-4
+    epochs: 2
   - report
 """
 
@@ -88,7 +90,7 @@ def test_defaults_are_the_field_s_and_the_algorithm_file_s_own() -> None:
         (("steps: 5", "steps: many"), ["valid integer", "recipe.yaml:8", "'many'"]),
         (("lr: 3e-4", "lr: -1"), ["greater than 0", "recipe.yaml:9"]),
         (("steps: 5\n", "steps: 5\n    steps: 6\n"), ["'steps' is written twice", "recipe.yaml:9", "line 8"]),
-        (("- report", "- sft"), ["two stages have the id 'sft'", "recipe.yaml:10", "id:"]),
+        (("- report", "- sft"), ["two stages have the id 'sft'", "recipe.yaml:11", "id:"]),
         (("task: chain", "taks: chain"), ["unknown key 'taks'", "recipe.yaml:3", "did you mean 'task'"]),
         (("task: chain\n", ""), ["'task' is missing"]),
         (("name: small", "name: a/b"), ["recipe.yaml:1", "name"]),
@@ -107,7 +109,7 @@ def test_defaults_are_the_field_s_and_the_algorithm_file_s_own() -> None:
             (("stage: sft", f"stage: sft, id: {name}"), [f"the id '{name}'", "recipe.yaml:5", "choose another"])
             for name in ("config", "data", "code", "logs", "report")
         ),
-        (("- report", "- {stage: report, id: data}"), ["the id 'data'", "recipe.yaml:10", "choose another"]),
+        (("- report", "- {stage: report, id: data}"), ["the id 'data'", "recipe.yaml:11", "choose another"]),
         (("lr: 3e-4", "lr: .inf"), ["finite", "recipe.yaml:9", "inf"]),
         (("lr: 3e-4", "lr: 3e-4\n    max_grad_norm: .inf"), ["finite", "recipe.yaml:10"]),
         (("lr: 3e-4", "lr: 3e-4\n    betas: [0.9, 1.0]"), ["less than 1", "recipe.yaml:10", "betas[1]"]),
@@ -163,17 +165,48 @@ def test_what_is_resolved_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("overrides", "told"),
     [
-        ("sft.probe_every=7", "probe_every has no effect without `until`"),
-        ("rl.critic.lr=1e-3", "critic has no effect: grpo has none"),
-        ("rl.minibatches=17", "17 minibatches of 16 prompts"),
-        ("rl.algorithm={name: dapo, kl: {in_loss: 0.1, reset_every: 50}}", "kl.reset_every 50 has no effect"),
-        ("rl.algorithm={name: dapo, std: none, eps: 1e-4}", "eps has no effect with std none"),
+        (("sft.probe_every=7",), "probe_every has no effect without `until`"),
+        (("rl.critic.lr=1e-3",), "critic has no effect: grpo has none"),
+        (("rl.minibatches=17",), "17 minibatches of 16 prompts"),
+        (("rl.algorithm={name: dapo, kl: {in_loss: 0.1, reset_every: 50}}",), "kl.reset_every 50 has no effect"),
+        (("rl.algorithm={name: dapo, std: none, eps: 1e-4}",), "eps has no effect with std none"),
+        (("rl.epochs=1",), "clip_high of grpo has no effect with one update per rollout"),
+        (("rl.algorithm={name: cispo, ratio_max: 2}", "rl.epochs=1"), "ratio_max of cispo has no effect"),
+        (
+            ("rl.algorithm={name: sapo, tau_neg: 2, tau_pos: 2}", "rl.epochs=1"),
+            "tau_neg, tau_pos of sapo has no effect",
+        ),
+        (("rl.algorithm={name: gmpo, log_clip: 1}", "rl.epochs=1"), "log_clip of gmpo has no effect"),
+        (("rl.algorithm={name: ppo, value_clip: null}", "rl.epochs=1"), "value_clip of ppo has no effect"),
+        (("rl.few_live=0", "rl.on_few_live=skip"), "on_few_live has no effect with few_live 0"),
     ],
 )
-def test_an_option_without_effect_is_refused(override: str, told: str) -> None:
-    assert told in refused(TEXT, override)
+def test_an_option_without_effect_is_refused(overrides: tuple[str, ...], told: str) -> None:
+    assert told in refused(TEXT, *overrides)
+
+
+def test_a_clip_has_an_effect_with_several_updates_or_older_rollouts() -> None:
+    of(TEXT, "rl.epochs=1", "rl.minibatches=2")
+    of(TEXT, "rl.epochs=1", "rl.replay_groups={share: 0.5}")
+
+
+@pytest.mark.parametrize("verifier", [None, "number", "{name: combine, of: [number, string]}"])
+def test_scores_of_steps_need_a_verifier_that_gives_them(verifier: str | None) -> None:
+    text = TEXT if verifier is None else TEXT.replace("task: chain", f"task: chain\nverifier: {verifier}")
+    loaded = of(text, "rl.algorithm=process_grpo")
+    with pytest.raises(
+        ConfigError, match="learns from scores of reasoning steps, and the verifier gives none"
+    ) as caught:
+        check(loaded.recipe)
+    assert caught.value.where == "rl.algorithm" and "verifier: steps" in str(caught.value)
+
+
+@pytest.mark.parametrize("verifier", ["steps", "{name: combine, of: [number, steps]}"])
+def test_a_verifier_of_steps_may_be_a_part_of_another(verifier: str) -> None:
+    text = TEXT.replace("task: chain", f"task: chain\nverifier: {verifier}")
+    check(of(text, "rl.algorithm=process_grpo").recipe)
 
 
 def test_a_policy_that_would_never_learn_is_refused() -> None:

@@ -350,3 +350,7 @@ def test_the_order_of_a_group_changes_no_reward_and_groups_do_not_know_each_othe
 def test_what_is_cut_is_not_both_masked_and_punished() -> None:
     with pytest.raises(KeyedConfigError, match="choose one of them"):
         build("stage", {**STEP, "mask_truncated": True, "reward": ["correct", "overlong"]})
+    cosine = {"name": "cosine", "max_length": 20}
+    build("stage", {**STEP, "mask_truncated": True, "reward": [{"use": cosine}]})
+    with pytest.raises(KeyedConfigError, match="exceeded"):
+        build("stage", {**STEP, "mask_truncated": True, "reward": [{"use": {**cosine, "exceeded": -2.0}}]})

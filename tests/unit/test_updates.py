@@ -215,8 +215,19 @@ def test_the_adaptive_coefficient_follows_the_controller_and_is_resumed(policy: 
 def test_the_coefficient_that_is_reported_is_the_one_that_counts(policy: Policy) -> None:
     ref = reference(policy, KL(in_loss=0.2, over="sum", adaptive=AdaptiveKL(target=100.0, horizon=12)))
     plan = Planner(policy, DAPO(kl=ref.kl), learning(), reference=ref).plan(judged_groups(policy), 0)
-    assert plan.metrics["kl/coefficient"] == 0.2 and ref.coefficient == pytest.approx(0.16)
+    assert plan.metrics["kl/coefficient"] == 0.2 == ref.coefficient
+    ref.steer(plan.metrics, 12)
+    assert ref.coefficient == pytest.approx(0.16)
     assert [s.kl_weight for s in plan.updates[0]] == pytest.approx([0.2 / 12] * 12)
+
+
+def test_the_kl_that_is_reported_is_of_the_present_policys_completions(policy: Policy) -> None:
+    groups = judged_groups(policy)
+    planner = Planner(policy, DAPO(kl=KL(in_loss=0.2)), learning(), reference=reference(policy, KL(in_loss=0.2)))
+    fresh = planner.plan(groups[:3], 0).metrics
+    mixed = planner.plan(groups, 0, frozenset({3})).metrics
+    assert mixed["kl"] == pytest.approx(fresh["kl"]) != planner.plan(groups, 0).metrics["kl"]
+    assert mixed["kl/completion"] == pytest.approx(fresh["kl/completion"])
 
 
 def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
@@ -318,7 +329,7 @@ def test_a_critic_learns_alone_at_first_and_may_have_a_body_of_its_own(policy: P
     assert critic.head.linear.weight.abs().max() > 1e-3
     plan = Planner(policy, algorithm, learning(), critic=critic).plan(judged_groups(policy), 3)
     pull = gradient(policy, loss, plan.updates[0])
-    of_policy = gradient(policy, PolicyGradient(PPO(value_coef=0.0), 1.0, critic), plan.updates[0])
+    of_policy = gradient(policy, PolicyGradient(PPO(value_coef=1e-30), 1.0, critic), plan.updates[0])
     assert torch.equal(pull, of_policy) == separate  # a shared body is pulled by the critic's loss as well
 
 

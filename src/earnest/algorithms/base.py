@@ -17,6 +17,7 @@ from torch import Tensor
 
 from earnest.algorithms.kl import KL, KLSetting
 from earnest.component import Component
+from earnest.functional.credit import unequal
 from earnest.types import Step
 
 
@@ -61,6 +62,9 @@ class Algorithm(Component):
     one_action: ClassVar[bool] = False
     """True: a completion is one action, whose gradient is that of all its tokens, so that none of them can be left out."""
 
+    for_reuse: ClassVar[frozenset[str]] = frozenset()
+    """Options about pi / pi_old or V - V_old, which do nothing while rollouts are learned from once. They are refused then."""
+
     kl: KLSetting = KL()
     """KL to the stage's input checkpoint: `{in_loss: 0.04}` or `{in_reward: 0.05}`, and how. null: none; no reference is kept."""
 
@@ -82,6 +86,15 @@ class Algorithm(Component):
     def with_max_tokens(self, max_tokens: int) -> Self:
         """This algorithm in a run whose completions have at most `max_tokens` sampled tokens. The stage asks once."""
         return self
+
+    def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
+        """(N,) bool: graded, in a group that can teach something by itself: by default, whose rewards differ."""
+        return unequal(reward_N, group_N)
+
+    def signal(self, step: Step) -> Tensor:
+        """(N,) bool: the same for what the step's rewards are to this algorithm. Remedies for groups without a signal go by it.
+        Neither critic nor reference have been read."""
+        return self.live(step.reward_N, step.group_N)
 
     @abstractmethod
     def credit(self, step: Step) -> Credit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import Tensor
 
@@ -26,6 +28,8 @@ class CISPO(Normalised):
     Reference: MiniMax-M1, arXiv:2506.13585; the bound is that of ScaleRL, arXiv:2510.13786, as the paper gives none. verl clamps
     on both sides, to 0.8 and 1.2.
     """
+
+    for_reuse: ClassVar[frozenset[str]] = frozenset({"ratio_max", "ratio_min"})
 
     ratio_max: float = Field(default=5.0, gt=1)
     """The largest weight of a token."""

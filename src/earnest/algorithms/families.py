@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -17,6 +17,8 @@ from earnest.types import Step
 class Clipped(Algorithm):
     """L_it = -min(rho_it A_it, clip(rho_it, 1 - clip_low, 1 + clip_high) A_it). With one update per rollout rho is 1 and no clip
     changes anything."""
+
+    for_reuse: ClassVar[frozenset[str]] = frozenset({"clip_low", "clip_high", "delta"})
 
     clip_low: float = Field(default=0.2, gt=0, lt=1)
     """How far the ratio may fall below 1 before the gradient of a wrong token stops."""
@@ -67,7 +69,7 @@ class GroupRelative(Algorithm):
         reward_N = step.reward_N
         if step.penalty_T is not None:
             reward_N = reward_N - credit.sequence_sum(step.penalty_T, step.length_N)
-        live_N = self.live(step.reward_N, step.group_N)
+        live_N = self.signal(step)
         metrics = {"frac_reward_zero_std": credit.dead_fraction(live_N, step.group_N)}
         credit_N = self.advantage(reward_N, step.group_N)
         credit_N = credit_N if step.penalty_T is None else credit_N.where(live_N, self.price(reward_N, step.group_N))
@@ -76,10 +78,6 @@ class GroupRelative(Algorithm):
     def price(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
         """(N,): credit in a group of equal rewards, for the KL alone that was taken off them."""
         return self.advantage(reward_N, group_N)
-
-    def live(self, reward_N: Tensor, group_N: Tensor) -> Tensor:
-        """(N,) bool: graded, in a group whose rewards differ."""
-        return credit.unequal(reward_N, group_N)
 
     def weights(self, length_N: Tensor, group_N: Tensor, live_N: Tensor) -> Tensor:
         weight_N = self.shares(length_N, live_N if self.dead_groups == "drop" else torch.ones_like(live_N))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import Tensor
 
@@ -26,6 +28,8 @@ class GMPO(Normalised):
 
     Reference: Geometric-Mean Policy Optimization, arXiv:2507.20673. The default is the paper's.
     """
+
+    for_reuse: ClassVar[frozenset[str]] = frozenset({"log_clip"})
 
     log_clip: float = Field(default=0.4, gt=0)
     """How far the log of a token's ratio may go the way its advantage points: 0.4 is a ratio of 0.67 or 1.49."""

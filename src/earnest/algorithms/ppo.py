@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -33,6 +33,8 @@ class PPO(Clipped):
     Reference: arXiv:1707.06347 (PPO), arXiv:1506.02438 (GAE).
     """
 
+    for_reuse: ClassVar[frozenset[str]] = Clipped.for_reuse | {"value_clip"}
+
     gamma: float = Field(default=1.0, ge=0, le=1)
     """Discount per token."""
 
@@ -48,7 +50,7 @@ class PPO(Clipped):
     value_clip: float | None = Field(default=0.2, gt=0)
     """How far the critic may move from its old value before its loss is taken at the bound. null: no bound."""
 
-    value_coef: float = Field(default=0.1, ge=0)
+    value_coef: float = Field(default=0.1, gt=0)
     """Weight of the critic's loss."""
 
     @model_validator(mode="after")
@@ -79,8 +81,8 @@ class PPO(Clipped):
     def token_loss(self, t: Tokens) -> TokenLoss:
         assert t.value_T is not None and t.old_value_T is not None and t.return_T is not None
         found = super().token_loss(t)
-        value_T = self.value_coef * surrogate.value_loss(t.value_T, t.old_value_T, t.return_T, self.value_clip)
-        return TokenLoss(found.policy_T, value_T, found.metrics)
+        value_T = surrogate.value_loss(t.value_T, t.old_value_T, t.return_T, self.value_clip)
+        return TokenLoss(found.policy_T, self.value_coef * value_T, {**found.metrics, "loss/value": value_T.detach()})
 
     def weights(self, length_N: Tensor, group_N: Tensor, live_N: Tensor) -> Tensor:
         return reduce.token_mean(length_N, live_N)  # an ungraded completion has no return for the critic to learn

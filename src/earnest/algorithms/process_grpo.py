@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 from pydantic import model_validator
+from torch import Tensor
 
 from earnest.algorithms.base import Credit
 from earnest.algorithms.grpo import GRPO
@@ -41,11 +42,16 @@ class ProcessGRPO(GRPO):
     def needs(self) -> frozenset[str]:
         return super().needs | {"steps"}
 
+    def signal(self, step: Step) -> Tensor:
+        assert step.process is not None
+        rollout_K = step.process.rollout_K
+        live_K = self.live(step.process.score_K, step.group_N[rollout_K])
+        return torch.zeros_like(step.finished_N).index_fill(0, rollout_K[live_K], True)
+
     def credit(self, step: Step) -> Credit:
         assert step.process is not None
         score_K, rollout_K = step.process.score_K, step.process.rollout_K
-        group_K = step.group_N[rollout_K]
-        live_N = torch.zeros_like(step.finished_N).index_fill(0, rollout_K[self.live(score_K, group_K)], True)
+        group_K, live_N = step.group_N[rollout_K], self.signal(step)
         advantage_T = credit.steps_to_go(
             self.advantage(score_K, group_K), rollout_K, step.process.tokens_K, step.length_N
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import Tensor
 
@@ -24,6 +26,8 @@ class SAPO(Normalised):
 
     Reference: Soft Adaptive Policy Optimization, arXiv:2511.20347. The defaults are the paper's.
     """
+
+    for_reuse: ClassVar[frozenset[str]] = frozenset({"tau_pos", "tau_neg"})
 
     tau_pos: float = Field(default=1.0, gt=0)
     """How fast the gate closes for tokens of a positive advantage."""

@@ -32,6 +32,10 @@ class Model(Component):
         Raises ConfigError for a folder, an architecture or a tokenizer that cannot be used.
         """
 
+    def to_train(self, policy: Policy, seed: int) -> Policy:
+        """The open policy as a training stage wants it. By default all of its weights are trained. seed: of what is drawn."""
+        return policy
+
     def open_tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer of the model's own beginning. What can do without the weights overrides this."""
         return self.open(Machine("cpu", "float32", 1)).tokenizer

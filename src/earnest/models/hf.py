@@ -1,15 +1,16 @@
-"""Any Hugging Face causal language model, from a folder or the hub, in full precision and with all weights trained."""
+"""Any Hugging Face causal language model, from a folder or the hub, unquantized: all of its weights are trained, or adapters."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from earnest.component import BuildContext, KeyedConfigError
 from earnest.models.base import Model, Policy
+from earnest.models.lora import Lora, attach
 from earnest.types import Machine
 
 if TYPE_CHECKING:
@@ -39,6 +40,17 @@ class HF(Model):
     """Branch, tag or commit of a hub id."""
     add_markers: bool = False
     """Make `<think>` and `</think>` single tokens; their embeddings start as the mean of all others."""
+    lora: Lora | None = None
+    """Train low-rank adapters instead of all weights: `{rank: 16}`. Every stage merges its own into the folder it saves."""
+
+    @model_validator(mode="after")
+    def _new_rows_can_be_trained(self) -> Self:
+        if self.add_markers and self.lora is not None:
+            raise ValueError(
+                "add_markers with lora: the embeddings of the new tokens would stay where they start, as no adapter trains them; "
+                "choose one"
+            )
+        return self
 
     def open(self, machine: Machine, *, folder: Path | None = None, seed: int = 0) -> Policy:
         """The model in memory. `seed` plays no part: every weight comes from a file."""
@@ -47,6 +59,11 @@ class HF(Model):
         if folder is not None:
             return open_folder(str(folder), machine)
         return open_folder(self.path, machine, revision=self.revision, add_markers=self.add_markers)
+
+    def to_train(self, policy: Policy, seed: int) -> Policy:
+        if self.lora is not None:
+            attach(policy.module, self.lora, seed)
+        return policy
 
     def open_tokenizer(self) -> PreTrainedTokenizerBase:
         from earnest.models._folder import open_tokenizer

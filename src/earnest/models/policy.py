@@ -23,6 +23,7 @@ from earnest.functional.linear import linear
 from earnest.functional.logprobs import chunked_logprobs
 from earnest.models._linear import quicken
 from earnest.models._prefix import Prompts, Reading, plan_reading
+from earnest.models.lora import merged
 from earnest.types import Batch
 
 if TYPE_CHECKING:
@@ -133,8 +134,20 @@ class Policy:
         """Trainable parameters by name, tied ones once."""
         return ((name, p) for name, p in self.module.named_parameters() if p.requires_grad)
 
+    @property
+    def size(self) -> int:
+        """Parameters, frozen ones included."""
+        return sum(p.numel() for p in self.module.parameters())
+
+    def share_frozen(self, other: Policy) -> None:
+        """Hold `other`'s frozen weights instead of equal ones of its own. Both come from one folder and are trained alike."""
+        theirs = dict(other.module.named_parameters())
+        for name, parameter in self.module.named_parameters():
+            if not parameter.requires_grad:
+                parameter.data = theirs[name].data
+
     def save(self, folder: Path) -> None:
-        """A plain Hugging Face folder: config, safetensors, tokenizer with chat template, generation defaults."""
+        """A plain Hugging Face folder: config, safetensors (adapters merged), tokenizer, chat template, generation defaults."""
         from transformers import GenerationConfig
         from transformers.utils import logging
 
@@ -145,7 +158,7 @@ class Policy:
         self.module.generation_config = GenerationConfig(
             do_sample=True, temperature=1.0, eos_token_id=eos, pad_token_id=pad
         )
-        self.module.save_pretrained(folder)
+        self.module.save_pretrained(folder, state_dict=merged(self.module))
         self.tokenizer.save_pretrained(folder)
 
     def _read(self, batch: Batch) -> tuple[Reading, Tensor]:

@@ -89,6 +89,13 @@ class Context:
         folder = None if artefact is None else artefact.path
         return self.model.open(self.machine, folder=folder, seed=derive(self.seed, "model"))
 
+    def open_to_train(self, stage: str, beside: Policy | None = None) -> Policy:
+        """The same, to be trained. beside: one that was opened from it already; what neither trains is in memory once."""
+        policy = self.model.to_train(self.open_policy(stage), derive(self.seed, "adapter", stage))
+        if beside is not None:
+            policy.share_frozen(beside)
+        return policy
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -121,8 +128,8 @@ class Stage(Component):
     def run(self, context: Context, start: str) -> Outcome:
         """Do it. start: the id of the policy to begin with. Raises GateRefused, Interrupted."""
 
-    def check(self, policies: frozenset[str]) -> None:
-        """Refuse what could not work before anything is computed. policies: ids of those made before it.
+    def check(self, policies: frozenset[str], verifier: Verifier) -> None:
+        """Refuse what could not work before anything is computed. policies: ids of those made before it. verifier: the run's.
 
         Raises ConfigError or DataError.
         """

@@ -29,6 +29,7 @@ from earnest.stages.drift import DriftItems, SkillDrift
 from earnest.stages.training import own_verifier, roller
 from earnest.tasks.base import Task
 from earnest.types import Json, Problem, Split
+from earnest.verifiers.base import Verifier
 
 
 class Eval(Stage):
@@ -68,7 +69,7 @@ class Eval(Stage):
             ),
         )
 
-    def check(self, policies: frozenset[str]) -> None:
+    def check(self, policies: frozenset[str], verifier: Verifier) -> None:
         for model in self.models or ():
             if model not in policies:
                 raise ConfigError(

@@ -58,7 +58,7 @@ class Pairwise(RolloutStage):
 
     def course(self, context: Context, start: str, policy: Policy, gatherer: Gatherer, engine: EngineSession) -> Course:
         source = FreshPairs(
-            gatherer, engine, policy, Anchor(context.open_policy(start), self.renew_reference),
+            gatherer, engine, policy, Anchor(context.open_to_train(start, policy), self.renew_reference),
             Rollouts(stage=self.id, few_live=self.few_live, on_few_live=self.on_few_live),
             Pairing(
                 seed=derive(context.seed, self.id), temperature=self.temperature, max_tokens=self.micro_batch_tokens,

@@ -35,7 +35,7 @@ class Pretrain(TrainingStage):
         )
 
     def run(self, context: Context, start: str) -> Outcome:
-        policy = context.open_policy(start)
+        policy = context.open_to_train(start)
         seed = derive(context.seed, self.id, "order")
         pool = Pool(self.task, self.prompt, policy.tokenizer, seed, policy.context_length, context.held_out)
         source = Demonstrations(pool, batch_size=self.batch_size, show="as_is")

@@ -6,14 +6,17 @@ could not learn anything is refused there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earnest.algorithms.base import Algorithm
-from earnest.component import build, plug
+from earnest.component import build, is_set, parts, plug
 from earnest.data.gathering.gatherer import Gatherer
+from earnest.data.gathering.groups import Live
 from earnest.engines.base import EngineSession
+from earnest.errors import ConfigError
 from earnest.models.base import Policy
 from earnest.models.critic import Critic
 from earnest.rewards.base import Terms, Weighted, correct_alone, fitted
@@ -24,7 +27,8 @@ from earnest.train.losses import PolicyGradient
 from earnest.train.mismatch import Mismatch
 from earnest.train.on_policy import OnPolicy, Rollouts
 from earnest.train.reference import Reference
-from earnest.train.updates import Entropy, Learning, Planner
+from earnest.train.updates import Entropy, Learning, Planner, carries_signal
+from earnest.verifiers.base import Verifier
 
 
 class CriticSettings(BaseModel):
@@ -65,6 +69,12 @@ class Rl(RolloutStage):
     def _fits_together(self) -> Self:
         if self.critic != CriticSettings() and "critic" not in self.algorithm.needs:
             raise ValueError(f"critic has no effect: {self.algorithm.name} has none; leave it out")
+        idle = sorted(name for name in self.algorithm.for_reuse if is_set(self.algorithm, name))
+        if idle and self.minibatches * self.epochs == 1 and self.replay_groups is None:
+            raise ValueError(
+                f"{', '.join(idle)} of {self.algorithm.name} has no effect with one update per rollout, when the policy is still "
+                "the one that sampled; leave it out, or set minibatches or epochs"
+            )
         if self.critic.warmup >= self.steps:
             raise ValueError(f"critic.warmup {self.critic.warmup} of {self.steps} steps: the policy would never learn")
         every = self.algorithm.kl.reset_every
@@ -86,20 +96,34 @@ class Rl(RolloutStage):
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
         if self.mask_truncated and any(term.use.name == "overlong" for term in self.reward):
             raise ValueError("mask_truncated leaves out what `overlong` punishes; choose one of them")
+        if self.mask_truncated and any(t.use.name == "cosine" and is_set(t.use, "exceeded") for t in self.reward):
+            raise ValueError("mask_truncated leaves out what `exceeded` of `cosine` punishes; choose one of them")
         self.check_sizes(self.prompts_per_step, self.group_size)
         fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
         return self
 
+    def check(self, policies: frozenset[str], verifier: Verifier) -> None:
+        scores = any(isinstance(part, Verifier) and part.scores_steps for part in parts(verifier))
+        if "steps" in self.algorithm.needs and not scores:
+            raise ConfigError(
+                f"{self.algorithm.name} learns from scores of reasoning steps, and the verifier gives none",
+                where=f"{self.id}.algorithm", why=f"the verifier is {verifier.label}",
+                remedy="verifier: steps, or a combination with it; or another algorithm, such as grpo",
+            )  # fmt: skip
+
     def paid(self) -> tuple[Weighted, ...]:
         return fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
+
+    def live(self, policy: Policy) -> Live:
+        return partial(carries_signal, self.algorithm, policy.tokenizer)
 
     def course(self, context: Context, start: str, policy: Policy, gatherer: Gatherer, engine: EngineSession) -> Course:
         algorithm = self.algorithm.with_max_tokens(self.max_tokens)
         critic = reference = None
         if "critic" in algorithm.needs:
-            critic = Critic(policy, context.open_policy(start) if self.critic.separate else None)
+            critic = Critic(policy, context.open_to_train(start, policy) if self.critic.separate else None)
         if "reference" in algorithm.needs:
-            reference = Reference(context.open_policy(start), algorithm.kl)
+            reference = Reference(context.open_to_train(start, policy), algorithm.kl)
         learning = Learning(
             seed=derive(context.seed, self.id),
             temperature=self.temperature,

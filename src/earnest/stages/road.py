@@ -68,8 +68,8 @@ class Road:
         self.model, self.task = _expect(Model, recipe.model), _expect(Task, recipe.task)
         self.prompt, self.engine = _expect(Prompt, recipe.prompt), _expect(Engine, recipe.engine)
         self.strategy = _expect(Strategy, recipe.strategy)
-        self.verifier = _expect(Verifier, recipe.verifier or self.task.own_verifier())
-        check_plan(self.stages, self.engine)
+        self.verifier = verifier_of(recipe)
+        check_plan(self.stages, self.engine, self.verifier)
         self.machine = machine(self.recipe.device, self.recipe.precision, self.recipe.threads)
         self.own = Form(self.task, "train", self.prompt, self.verifier)
         self.held_out = held_out_questions(self.stages, self.own)
@@ -228,7 +228,7 @@ def check(recipe: Recipe) -> None:
     Raises ConfigError for a road that cannot be travelled, DataError for data that cannot be read.
     """
     stages = [_expect(Stage, stage) for stage in recipe.stages]
-    check_plan(stages, _expect(Engine, recipe.engine))
+    check_plan(stages, _expect(Engine, recipe.engine), verifier_of(recipe))
     check_gates(recipe.gates, RUN_EVIDENCE, "recipe")
     for component in (recipe.task, *stages):
         for part in parts(component):
@@ -237,6 +237,11 @@ def check(recipe: Recipe) -> None:
     for stage in stages:
         for reading in stage.reads(_expect(Task, recipe.task)):
             reading.task.problems(reading.split)
+
+
+def verifier_of(recipe: Recipe) -> Verifier:
+    """The one that a recipe names, else its task's."""
+    return _expect(Verifier, recipe.verifier or _expect(Task, recipe.task).own_verifier())
 
 
 def manifest(recipe: Recipe) -> Json:
@@ -259,7 +264,7 @@ def _size(task: Task, split: Split) -> int:
         return 0
 
 
-def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
+def check_plan(stages: Sequence[Stage], engine: Engine, verifier: Verifier) -> None:
     """Refuse a road that cannot be travelled before its first step. Raises ConfigError with the nearest name."""
     before: set[str] = set()
     policies = {BASE}
@@ -280,7 +285,7 @@ def check_plan(stages: Sequence[Stage], engine: Engine) -> None:
                 f"stage '{stage.id}' needs an engine that gives {', '.join(sorted(missing))}", where="engine",
                 why=f"{engine.name} gives {', '.join(sorted(engine.provides))}", remedy="engine: torch",
             )  # fmt: skip
-        stage.check(frozenset(policies))
+        stage.check(frozenset(policies), verifier)
         check_gates(stage.gates if isinstance(stage, TrainingStage) else (), (Samples, Steps), stage.id)
         before.add(stage.id)
         policies |= {stage.id} if stage.makes_policy else set()

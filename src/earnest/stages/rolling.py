@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from earnest.component import build, plug
+from earnest.component import build, is_set, plug
 from earnest.data.gathering.gatherer import Asking, Gatherer
+from earnest.data.gathering.groups import Live, has_signal
 from earnest.data.gathering.hints import check_traces
 from earnest.data.gathering.refill import BUDGET
 from earnest.data.gathering.remedies import Remedies
@@ -106,6 +107,12 @@ class RolloutStage(Remedies, TrainingStage):
     gate_problems: int = Field(100, gt=1)
     """Dev problems whose samples the gates look at; so many of each part of a mixture."""
 
+    @model_validator(mode="after")
+    def _few_live_has_an_effect(self) -> Self:
+        if self.few_live == 0 and is_set(self, "on_few_live"):
+            raise ValueError("on_few_live has no effect with few_live 0; leave it out, or say from which share on")
+        return self
+
     @abstractmethod
     def course(self, context: Context, start: str, policy: Policy, gatherer: Gatherer, engine: EngineSession) -> Course:
         """What to learn from the rollouts. start: the id of the stage's input."""
@@ -113,6 +120,10 @@ class RolloutStage(Remedies, TrainingStage):
     def paid(self) -> tuple[Weighted, ...]:
         """What a rollout's reward is made of."""
         return correct_alone()
+
+    def live(self, policy: Policy) -> Live:
+        """Whether a group teaches something, for the remedies."""
+        return has_signal
 
     def reads(self, task: Task) -> tuple[Reading, ...]:
         """Raises ConfigError for hints where the task has no traces."""
@@ -130,7 +141,7 @@ class RolloutStage(Remedies, TrainingStage):
         )
 
     def run(self, context: Context, start: str) -> Outcome:
-        policy = context.open_policy(start)
+        policy = context.open_to_train(start)
         task = self.task or context.task
         reader = roller(context, policy)
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
@@ -188,7 +199,8 @@ class RolloutStage(Remedies, TrainingStage):
         )  # fmt: skip
         tell = partial(self._tell, context)
         problems, length = task.problems("train"), policy.context_length
-        return Gatherer(problems, reader, asking, tell=tell, gold=task.gold, context=length)
+        live = self.live(policy)
+        return Gatherer(problems, reader, asking, tell=tell, live=live, gold=task.gold, context=length)
 
     def _tell(self, context: Context, event: str, sentence: str) -> None:
         message = f"{sentence}\nThis is the first; the others are counted in the metrics."

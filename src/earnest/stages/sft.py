@@ -83,7 +83,7 @@ class Sft(TrainingStage):
         return tuple(found)
 
     def run(self, context: Context, start: str) -> Outcome:
-        policy = context.open_policy(start)
+        policy = context.open_to_train(start)
         task = self.task or context.task
         reader = roller(context, policy)
         with context.engine.open(policy) as engine:

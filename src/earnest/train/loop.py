@@ -87,7 +87,7 @@ class StopRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One stage's training. flops: 6 N per token through forward and backward, 2 N per generated token."""
+    """One stage's training."""
 
     name: str
     policy: Policy
@@ -126,6 +126,18 @@ class Totals:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+@dataclass(frozen=True, slots=True)
+class _Flops:
+    """What a token costs a model of N parameters of which M are trained."""
+
+    generated: float  # 2 N
+    trained: float  # forward and backward: 4 N + 2 M
+
+    @classmethod
+    def of(cls, policy: Policy) -> _Flops:
+        return cls(2.0 * policy.size, 4.0 * policy.size + 2.0 * sum(p.numel() for _, p in policy.parameters()))
+
+
 def train(job: Job) -> Totals:
     """Run the job from its newest checkpoint, or from the start. Raises Interrupted after a clean checkpoint on request."""
     with _settled():
@@ -161,7 +173,7 @@ def _train(job: Job) -> Totals:
         totals = Totals(**position.totals)  # type: ignore[arg-type]
         job.log.event("resumed", f"continued from step {position.step}", step=position.step)
         job.echo(f"[{job.name}] continued from step {position.step}")
-    parameter_count = sum(p.numel() for _, p in job.policy.parameters())
+    cost = _Flops.of(job.policy)
     monitor = Monitor(job.health, job.steps)
     rows = list(read_rows(job.log.metrics.path))
     for row in rows:
@@ -171,7 +183,7 @@ def _train(job: Job) -> Totals:
     }
     gates = [gate for gate in job.gates if gate.name not in spoken]  # before the stage was interrupted: once is enough
     while totals.steps < job.steps and not totals.done:
-        row = _step(job, optimizer, totals, parameter_count)
+        row = _step(job, optimizer, totals, cost)
         _watch(job, monitor, row)
         rows.append(row)
         _judge(job, gates, rows)
@@ -192,17 +204,17 @@ def _train(job: Job) -> Totals:
     return totals
 
 
-def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_count: int) -> dict[str, float]:
+def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, cost: _Flops) -> dict[str, float]:
     started = time.perf_counter()
     step = totals.steps
     work = job.source.work(step)
     row: dict[str, float] = {"step": step + 1, **work.metrics}
     working = time.perf_counter()
     lr = job.optim.lr_at(step, job.steps) * work.lr_scale
-    row |= _learn(job, optimizer, work, lr, totals, parameter_count)
+    row |= _learn(job, optimizer, work, lr, totals, cost)
     totals.steps += 1
     totals.generated_tokens += work.generated_tokens
-    totals.flops += 2.0 * parameter_count * work.generated_tokens
+    totals.flops += cost.generated * work.generated_tokens
     row |= job.source.after(step)
     ended = time.perf_counter()
     row |= {"time/source": working - started, "time/train": ended - working, "time/step": ended - started}
@@ -212,7 +224,7 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, parameter_
 
 
 def _learn(
-    job: Job, optimizer: torch.optim.Optimizer, work: Work, lr: float, totals: Totals, parameter_count: int
+    job: Job, optimizer: torch.optim.Optimizer, work: Work, lr: float, totals: Totals, cost: _Flops
 ) -> dict[str, float]:
     """Take the updates of a step. Metrics are means over them; a maximum stays one."""
     found: list[dict[str, float]] = []
@@ -223,7 +235,7 @@ def _learn(
         totals.updates += taken.taken
         totals.skipped += not taken.taken
         totals.trained_tokens += gradient.tokens
-        totals.flops += 6.0 * parameter_count * gradient.processed
+        totals.flops += cost.trained * gradient.processed
         found.append({"loss": gradient.loss, **gradient.metrics, "grad_norm": taken.grad_norm})
         found[-1]["update/taken"] = float(taken.taken)
     if not found:

@@ -47,7 +47,8 @@ class Loss(ABC):
     def head_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         for name, head in self.heads().items():
             for parameter_name, parameter in head.named_parameters():
-                yield f"{name}.{parameter_name}", parameter
+                if parameter.requires_grad:
+                    yield f"{name}.{parameter_name}", parameter
 
 
 class NegativeLogLikelihood(Loss):
@@ -94,8 +95,6 @@ class PolicyGradient(Loss):
         policy_T = found.policy_T if correction_T is None else found.policy_T * correction_T
         means = {**found.metrics, **seen}
         total = (batch.weight_T * (policy_T if found.value_T is None else policy_T + found.value_T)).sum()
-        if found.value_T is not None:
-            means["loss/value"] = found.value_T
         if self.algorithm.kl.in_loss:
             assert batch.ref_logp_T is not None
             kl_T = self.algorithm.kl.loss(forward.logp_T, old_logp_T, batch.ref_logp_T)

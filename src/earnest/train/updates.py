@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -27,6 +28,9 @@ from earnest.models.base import Forward, Policy
 from earnest.models.critic import Critic
 from earnest.train.reference import Reference
 from earnest.types import Batch, Group, Sample, Step
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Entropy(BaseModel):
@@ -86,7 +90,7 @@ class Planner:
     def plan(self, groups: Sequence[Group], number: int, replayed: Set[int] = frozenset()) -> Plan:
         """The updates of step `number` (from 0). replayed: places of groups whose pi_old is what the sampler recorded."""
         samples = [plain_sample(r) for group in groups for r in group.rollouts]
-        step, metrics = self._complete(to_step(groups), samples)
+        step, metrics = self._complete(to_step(groups), samples, replayed)
         credit = self.algorithm.credit(step)
         if self.learning.mask_truncated:
             credit = dataclasses.replace(credit, live_N=credit.live_N & step.finished_N)
@@ -97,12 +101,11 @@ class Planner:
             for chosen_N in map(partial(self._kept, step), self._minibatches(step.group_N, number))
             if credit.live_N[chosen_N].any()
         ]
-        if self.reference is not None:
-            self.reference.steer(metrics, len(samples))  # now that this step's coefficient has been used everywhere
         return Plan(tuple(u for u in updates if u), step, credit, {**metrics, **credit.metrics})
 
-    def _complete(self, step: Step, samples: Sequence[Sample]) -> tuple[Step, dict[str, float]]:
-        """The step with all that the algorithm needs, and metrics of judged steps (a completion's, on average) and of the KL."""
+    def _complete(self, step: Step, samples: Sequence[Sample], replayed: Set[int]) -> tuple[Step, dict[str, float]]:
+        """The step with all that the algorithm needs, and metrics of judged steps (a completion's, on average) and of the KL (of
+        completions of the present policy)."""
         metrics: dict[str, float] = {}
         if "steps" in self.algorithm.needs:
             step = dataclasses.replace(step, process=judged_steps(step.groups, self.policy.tokenizer))
@@ -118,7 +121,9 @@ class Planner:
             mine = self.ranks.mine(samples)
             read_t = self.reference.read(mine, self.learning.max_tokens, self.learning.temperature)
             ref_logp_T = self.ranks.read(read_t)
-            metrics |= self.reference.measure(step.sampler_logp_T, ref_logp_T, step.length_N)
+            fresh_N = torch.tensor([int(g) not in replayed for g in step.group_N])
+            fresh_T = to_tokens(fresh_N, step.length_N)
+            metrics |= self.reference.measure(step.sampler_logp_T[fresh_T], ref_logp_T[fresh_T], step.length_N[fresh_N])
             penalty_T = self.reference.penalty(step.sampler_logp_T, ref_logp_T, step.length_N)
             step = dataclasses.replace(step, ref_logp_T=ref_logp_T, penalty_T=penalty_T)
         return step, metrics
@@ -187,6 +192,14 @@ class Planner:
         if entropy.floor is not None and -step.sampler_logp_T.mean() >= entropy.floor:
             return 0.0
         return entropy.bonus
+
+
+def carries_signal(algorithm: Algorithm, tokenizer: PreTrainedTokenizerBase, group: Group) -> bool:
+    """Whether a group teaches something by itself, as its algorithm sees it."""
+    step = to_step([group])
+    if "steps" in algorithm.needs:
+        step = dataclasses.replace(step, process=judged_steps(step.groups, tokenizer))
+    return bool(algorithm.signal(step).any())
 
 
 def _logp(batch: Batch, forward: Forward) -> Tensor:

@@ -23,6 +23,9 @@ class Verifier(Component):
     needs_gold: ClassVar[bool] = True
     """False: it judges the text by itself, and a problem without an answer is no error."""
 
+    scores_steps: ClassVar[bool] = False
+    """True: its verdicts have scores of single reasoning steps."""
+
     @property
     def label(self) -> str:
         """What reports call it."""

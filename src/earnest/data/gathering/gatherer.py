@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from earnest.data.gathering.curriculum import Drawn, Draws
 from earnest.data.gathering.failures import Tell, Watch
-from earnest.data.gathering.groups import has_signal, is_all_wrong
+from earnest.data.gathering.groups import Live, has_signal, is_all_wrong
 from earnest.data.gathering.hints import Gold, Hinting
 from earnest.data.gathering.metrics import pass_rate, rollout_metrics, task_metrics
 from earnest.data.gathering.posterior import HALF_LIFE, Posteriors
@@ -78,6 +78,7 @@ class _Step:
     """What a step has come to while it is gathered."""
 
     number: int  # from 0
+    live: Live
     places: dict[int, Group] = field(default_factory=dict[int, Group])
     seen: list[Group] = field(default_factory=list[Group])
     uniform: list[Group] = field(default_factory=list[Group])
@@ -95,7 +96,7 @@ class _Step:
 
     def empty(self, places: int) -> list[int]:
         """Places whose group carries no signal, or that have none yet."""
-        return [i for i in range(places) if i not in self.places or not has_signal(self.places[i])]
+        return [i for i in range(places) if i not in self.places or not self.live(self.places[i])]
 
 
 class Gatherer:
@@ -103,10 +104,14 @@ class Gatherer:
 
     def __init__(
         self, problems: Sequence[Problem], roller: Roller, asking: Asking, *, tell: Tell = lambda event, sentence: None,
-        gold: Gold | None = None, context: int = 0,
+        live: Live = has_signal, gold: Gold | None = None, context: int = 0,
     ) -> None:  # fmt: skip
-        """gold, context: of the task and the policy; read only with hints. Raises ConfigError where no hint can be given."""
+        """live: of whoever learns from the groups. gold, context: of the task and the policy; read only with hints.
+
+        Raises ConfigError where no hint can be given.
+        """
         remedies = asking.remedies
+        self.live = live
         self.roller, self.asking, self.tell = roller, asking, tell
         self.tasks = tuple(p.name for p in problems.portions) if isinstance(problems, Union) else ()
         self.draws = Draws(problems, asking.seed, remedies.curriculum)
@@ -123,7 +128,7 @@ class Gatherer:
     def gather(self, step: int, engine: EngineSession) -> Gathered:
         """The groups of step `step` (from 0). Raises GateRefused where grading fails too often, or nothing is ever live."""
         asked = self.asking.prompts_per_step
-        state = _Step(step)
+        state = _Step(step, self.live)
         for _ in range(1 + (self.ledger.refill.attempts if self.ledger else 0)):
             empty = state.empty(asked)
             if not empty:
@@ -131,7 +136,7 @@ class Gatherer:
             self._fill(state, empty, engine)
         dead = state.empty(asked)
         if self.ledger is not None:
-            sentence = self.ledger.note(step, asked, asked - len(dead), state.fresh)
+            sentence = self.ledger.note(step, asked, asked - len(dead), state.fresh, self.live)
             if sentence is not None:
                 self.tell(BUDGET, sentence)
         replayed = self._replay(state, dead)
@@ -175,7 +180,7 @@ class Gatherer:
             (place, head)
             for place in places
             if is_all_wrong(group := state.places[place])
-            and not has_signal(group)
+            and not self.live(group)
             and self.posteriors.at(group.problem.id, state.number).mean < below
             and (head := hinting.head(group.problem))
         ]
@@ -188,7 +193,7 @@ class Gatherer:
         for (place, _), group in zip(stuck, groups, strict=True):
             state.shares.append(hinting.share(group.problem.id))
             hinting.observe(group)
-            if has_signal(group):
+            if self.live(group):
                 state.places[place] = group
 
     def _sample(
@@ -215,7 +220,7 @@ class Gatherer:
         """Let kept groups stand in for some of the dead, and keep this step's live ones."""
         if self.buffer is None:
             return {}
-        live = [group for _, group in sorted(state.places.items()) if has_signal(group)]
+        live = [group for _, group in sorted(state.places.items()) if self.live(group)]
         most = self.buffer.config.places(self.asking.prompts_per_step)
         kept = self.buffer.take(min(most, len(dead)), state.number)
         replayed = dict(zip(dead, kept, strict=False))

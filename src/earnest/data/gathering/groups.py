@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 import torch
@@ -12,11 +12,14 @@ from earnest.functional.credit import unequal
 from earnest.types import Group
 
 Kind: TypeAlias = Literal["live", "all right", "all wrong", "equal", "not graded"]
-"""equal: some tries right and some wrong, or graded in part, and all paid the same."""
+"""equal: some tries right and some wrong, or graded in part, and no credit for any of them."""
+
+Live: TypeAlias = Callable[[Group], bool]
+"""Whether a group carries a signal for whoever learns from it."""
 
 
 def has_signal(group: Group) -> bool:
-    """Whether its graded rewards are not all equal, in the precision in which they are learned from."""
+    """Whether its graded rewards are not all equal, in the precision in which they are learned from: what most methods ask."""
     rewards = [float("nan") if r.reward is None else r.reward for r in group.rollouts]
     reward_N = torch.tensor(rewards)
     return bool(unequal(reward_N, torch.zeros(len(rewards), dtype=torch.int64)).any())
@@ -33,9 +36,9 @@ def is_all_wrong(group: Group) -> bool:
     return bool(found) and not any(found)
 
 
-def kind(group: Group) -> Kind:
+def kind(group: Group, live: Live = has_signal) -> Kind:
     """How the group ended, in a word. One without any reward is no dead group: nothing is known of its prompt."""
-    if has_signal(group):
+    if live(group):
         return "live"
     if all(r.reward is None for r in group.rollouts):
         return "not graded"
@@ -43,5 +46,5 @@ def kind(group: Group) -> Kind:
     return "equal" if len(found) != 1 else "all right" if True in found else "all wrong"
 
 
-def kinds(groups: Iterable[Group]) -> Counter[Kind]:
-    return Counter(kind(group) for group in groups)
+def kinds(groups: Iterable[Group], live: Live = has_signal) -> Counter[Kind]:
+    return Counter(kind(group, live) for group in groups)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from earnest.data.gathering.groups import Kind, kinds
+from earnest.data.gathering.groups import Kind, Live, has_signal, kinds, outcomes
 from earnest.errors import GateRefused
 from earnest.types import Finish, Group, Json
 
@@ -43,13 +43,13 @@ class Ledger:
         self.barren = 0  # steps in a row without a live group
         self.barren_kinds: Counter[Kind] = Counter()
 
-    def note(self, step: int, asked: int, live: int, seen: Sequence[Group]) -> str | None:
+    def note(self, step: int, asked: int, live: int, seen: Sequence[Group], is_live: Live = has_signal) -> str | None:
         """Count a step. Gives the sentence for the first whose budget was spent in vain. Raises GateRefused.
 
         live: groups with a signal, of those asked for; seen: all that were tried for them.
         """
         self.steps += 1
-        self._watch(step, live, seen)
+        self._watch(step, live, seen, is_live)
         if live == asked:
             return None
         self.short_steps += 1
@@ -72,8 +72,8 @@ class Ledger:
             f"carried a signal there after {prompts:.4g} prompts, on average"
         )
 
-    def _watch(self, step: int, live: int, seen: Sequence[Group]) -> None:
-        found = kinds(seen)
+    def _watch(self, step: int, live: int, seen: Sequence[Group], is_live: Live) -> None:
+        found = kinds(seen, is_live)
         if live:
             self.barren, self.barren_kinds = 0, Counter()
         elif found.total() > found["not graded"]:  # where nothing could be graded, the failure is another's
@@ -84,7 +84,8 @@ class Ledger:
         total, counts = self.barren_kinds.total(), self.barren_kinds
         finishes = [r.completion.finish for group in seen for r in group.rollouts]
         cut = finishes.count(Finish.LENGTH) / len(finishes)
-        if counts["all right"] > counts["all wrong"]:
+        rights = [right for group in seen for right in outcomes(group)]
+        if 2 * sum(rights) > len(rights):
             remedy = "harder problems: these have nothing left to teach"
         elif cut > CUT:
             remedy = "a higher max_tokens, or more supervised fine-tuning on traces that end"
@@ -95,7 +96,7 @@ class Ledger:
             "refill could try",
             where=f"refill, attempts {self.refill.attempts} and patience {self.refill.patience}",
             why=f"of {total} groups {counts['all wrong']} were all wrong, {counts['all right']} all right, {counts['equal']} "
-            f"paid alike for other reasons, {counts['not graded']} not graded; {cut:.0%} of the completions of the last step "
+            f"without credit for other reasons, {counts['not graded']} not graded; {cut:.0%} of the completions of the last step "
             "were cut at the token limit",
             remedy=remedy,
         )  # fmt: skip

@@ -74,6 +74,7 @@ class Steps(Verifier):
 
     version: ClassVar[str] = "1"
     needs_gold: ClassVar[bool] = False
+    scores_steps: ClassVar[bool] = True
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         return [self._judge(item) for item in items]
