@@ -147,7 +147,20 @@ def summary(sampled: list[Row], greedy: list[Row], k: int) -> Row:
         "thought_tokens_mean": mean([[r["thought_tokens"] for r in g] for g in shown]),
         "truncated": share(lambda r: r["finish"] != "stop"),
         "statuses": {m: statuses(r) for m, r in (("sampled", sampled), ("greedy", greedy)) if r},
+        **by_task(sampled, greedy),
     }
+
+
+def by_task(sampled: list[Row], greedy: list[Row]) -> Row:
+    tasks = dict.fromkeys(r["problem"]["task"] for r in [*sampled, *greedy])
+    found: Row = {}
+    for task in tasks if len(tasks) > 1 else ():
+        own, beside = ([r for r in records if r["problem"]["task"] == task] for records in (sampled, greedy))
+        shown = list(groups(own or beside).values())
+        formed = rate([sum(r["well_formed"] for r in g) / len(g) for g in shown], sum(map(len, shown)))
+        rates = {"sampled": pass_rate(own), "greedy": pass_rate(beside)}
+        found[task] = {"verifier_pass": rates, "trace_format": formed}
+    return {"by_task": found} if found else {}
 
 
 def statuses(records: list[Row]) -> Row:

@@ -1,8 +1,11 @@
-"""Run directories written by hand, file by file, for tests that read them."""
+"""Run directories written by hand, file by file, for tests that read them, and their numbers once more."""
 
 from __future__ import annotations
 
 import json
+import math
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,3 +93,31 @@ class RunOnDisk:
         })  # fmt: skip
         self.write("config/resolved.json", {"name": "fixture", "model": {"name": "tiny"}, "task": {"name": "chain"}})
         return self.path
+
+
+RECOUNT = Path(__file__).parent / "recount.py"
+
+
+def recount(run: Path) -> dict[str, Any]:
+    ended = subprocess.run([sys.executable, "-I", str(RECOUNT), str(run)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def assert_equal(reported: Any, counted: Any, where: str = "") -> int:
+    """Everything in `counted` is in `reported`, numbers to twelve digits. Returns how many numbers were compared."""
+    if isinstance(counted, dict):
+        assert isinstance(reported, dict) and set(counted) <= set(reported), where
+        return sum(assert_equal(reported[key], value, f"{where}.{key}") for key, value in counted.items())
+    if isinstance(counted, list):
+        assert isinstance(reported, list) and len(counted) == len(reported), where
+        return sum(assert_equal(a, b, f"{where}[{i}]") for i, (a, b) in enumerate(zip(reported, counted, strict=True)))
+    if isinstance(counted, bool) or not isinstance(counted, int | float):
+        assert reported == counted, (where, reported, counted)
+        return 0
+    assert reported is not None and math.isclose(reported, counted, rel_tol=1e-12, abs_tol=1e-12), (
+        where,
+        reported,
+        counted,
+    )
+    return 1

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from report_runs import assert_equal, recount
 from road_runs import road, rows
 
 RECIPE = """
@@ -79,6 +80,9 @@ def test_a_mixture_is_trained_measured_and_resumed_part_by_part(tmp_path: Path) 
         assert parts[task]["verifier_pass"]["sampled"]["value"] == sum(r["verdict"]["correct"] for r in mine) / len(
             mine
         )
+    counted = recount(run)
+    assert set(counted["models"]["rl"]["by_task"]) == {"chain", "algebra"}
+    assert_equal(report["models"], counted["models"])
     again = tmp_path / "killed" / "run"
     assert road("run", file, again, "after_update", 8 + 8 + 5).returncode == -signal.SIGKILL
     resumed = road("resume", again)

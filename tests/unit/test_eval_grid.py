@@ -147,6 +147,17 @@ def test_a_grid(tmp_path: Path):
     assert json.loads(json.dumps(result.to_json()))["cells"][1]["versus_first"][0]["diff"] == -0.5
 
 
+def test_the_parts_of_a_mixture_stand_below_it(tmp_path: Path):
+    parts = [{"use": {"name": "chain", "length": 5}, "name": n, "weight": w} for n, w in (("first", 2), ("second", 1))]
+    asked = plan(tasks=(build("task", {"name": "mix", "of": parts}),), columns=("trained", "direct"))
+    result = evaluated(tmp_path, asked, tmp_path / "out")
+    shown = [line.split() for line in "\n".join(lines(result)).split("\n\n")[1].splitlines()]
+    rows = {(line[0], line[1]): line for line in shown}
+    for name, rate in (("trained", "100.0"), ("direct", "50.0")):
+        for part, problems in (("mix", 6), ("first", 4), ("second", 2)):
+            assert rows[part, name][2] == rate and rows[part, name][-2:] == [str(2 * problems), str(problems)]
+
+
 def test_what_is_written_can_be_compared(tmp_path: Path):
     evaluated(tmp_path, plan(limit=20), tmp_path / "out")
     sides = [side(str(tmp_path / "out" / "chain" / name)) for name in ("trained", "few_shot")]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +13,7 @@ import pytest
 from earnest.data.store import to_json
 from earnest.evaluate.report.write import write_report
 from earnest.types import Record, Status
-from report_runs import RunOnDisk, record
-
-SCRIPT = Path(__file__).parents[1] / "recount.py"
-
-
-def recount(run: Path) -> dict[str, Any]:
-    ended = subprocess.run([sys.executable, "-I", str(SCRIPT), str(run)], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
-
-
-def assert_equal(reported: Any, counted: Any, where: str = "") -> int:
-    """Everything in `counted` is in `reported`, numbers to twelve digits. Returns how many numbers were compared."""
-    if isinstance(counted, dict):
-        assert isinstance(reported, dict) and set(counted) <= set(reported), where
-        return sum(assert_equal(reported[key], value, f"{where}.{key}") for key, value in counted.items())
-    if isinstance(counted, list):
-        assert isinstance(reported, list) and len(counted) == len(reported), where
-        return sum(assert_equal(a, b, f"{where}[{i}]") for i, (a, b) in enumerate(zip(reported, counted, strict=True)))
-    if isinstance(counted, bool) or not isinstance(counted, int | float):
-        assert reported == counted, (where, reported, counted)
-        return 0
-    assert reported is not None and math.isclose(reported, counted, rel_tol=1e-12, abs_tol=1e-12), (
-        where,
-        reported,
-        counted,
-    )
-    return 1
+from report_runs import RECOUNT, RunOnDisk, assert_equal, record, recount
 
 
 def agree(run: Path) -> int:
@@ -165,4 +135,4 @@ def test_a_changed_line_is_noticed(tmp_path: Path):
 
 
 def test_the_recount_uses_nothing_of_the_package():
-    assert not re.search(r"^\s*(?:import|from)\s+earnest", SCRIPT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert not re.search(r"^\s*(?:import|from)\s+earnest", RECOUNT.read_text(encoding="utf-8"), flags=re.MULTILINE)

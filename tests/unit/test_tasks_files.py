@@ -271,6 +271,23 @@ def mawps_folder(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"lEquations": ["X=1"], "lSolutions": [1]}, "it needs 'sQuestion'; keys found: lEquations, lSolutions"),
+        (
+            {"sQuestion": "q", "lEquations": ["X=1"], "lSolutions": [1, 2]},
+            "'lSolutions' must be a list of one, it is [1, 2]",
+        ),
+    ],
+)
+def test_a_row_of_mawps_that_cannot_be_read_says_what_rows_look_like(tmp_path: Path, row: dict[str, Any], why: str):
+    (tmp_path / "AddSub.json").write_text(json.dumps([row]))
+    with pytest.raises(DataError) as caught:
+        Mawps(path=str(tmp_path), sets=("addsub",)).problems("train")
+    assert str(caught.value.why).startswith(why) and str(caught.value.remedy).startswith('rows look like {"sQuestion"')
+
+
 def test_mawps_traces_and_what_it_drops(tmp_path: Path):
     task = Mawps(path=str(mawps_folder(tmp_path)))
     found: dict[str, Problem] = {}

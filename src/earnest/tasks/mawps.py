@@ -22,12 +22,11 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from earnest.component import DataPath
-from earnest.errors import DataError
 from earnest.tasks.base import Task, with_id
 from earnest.tasks.corpus import Corpus, divide
 from earnest.tasks.equations import EquationError, Solved, calculate, solve, step
 from earnest.tasks.near_misses import decimal, near_misses, numbers, other_numbers
-from earnest.tasks.rows import Row, read
+from earnest.tasks.rows import Row, read, unreadable
 from earnest.types import Problem, Solution, Split
 
 Set: TypeAlias = Literal["multiarith", "singleeq", "addsub", "singleop"]
@@ -38,6 +37,8 @@ FILES: dict[Set, str] = {
     "addsub": "AddSub.json",
     "singleop": "tora_singleop.jsonl",
 }
+
+_FORM = '{"sQuestion": "…", "lEquations": ["X=3+4"], "lSolutions": [7]}, and in tora_singleop.jsonl {"input": "…", "target": 7}'
 
 _SPACE_BEFORE = re.compile(r" +(?=[.,?!;])")
 _ROUNDED = re.compile(r"\.\d{7}")
@@ -144,12 +145,12 @@ def _solved(equation: str, dropped: Counter[str]) -> Solved | None:
 
 def _field(row: Row, key: str) -> Any:
     if key not in row.fields:
-        raise DataError(f"a row has no '{key}'", where=row.where, why="keys found: " + ", ".join(row.fields))
+        raise unreadable(row, f"it needs '{key}'", _FORM)
     return row.fields[key]
 
 
 def _only(row: Row, key: str) -> Any:
     values = _field(row, key)
     if not isinstance(values, list) or len(values) != 1:
-        raise DataError(f"'{key}' must be a list of one", where=row.where, why=f"it is {values!r}")
+        raise unreadable(row, f"'{key}' must be a list of one, it is {values!r:.60}", _FORM)
     return values[0]

@@ -228,7 +228,7 @@ def _entropy(health: Health, w: Windows) -> str | None:
         return None
     return (
         f"Entropy fell from {begun:.3g} to {now:.3g} nats a token while the pass rate did not rise: the policy commits itself "
-        "to what it does already. A smaller lr, a higher clip_high, or a KL term."
+        "to what it does already. A smaller lr, a KL term, or, with several updates a step, a higher clip_high."
     )
 
 

@@ -9,7 +9,7 @@ from earnest.functional.stats import Rate
 
 
 def lines(result: EvalResult) -> list[str]:
-    """A row for every task and column, then differences, how grading ended, and what the columns were."""
+    """A row for every task (below a mixture its parts) and column, then differences, how grading ended, what the columns were."""
     return [
         f"{text.one_line(result.model)} on the {result.split} split · sampled at temperature 1, {result.k} a problem, and "
         f"greedy · at most {result.max_tokens} tokens · rates in per cent with 95 % intervals",
@@ -33,6 +33,13 @@ def _rates(result: EvalResult) -> list[str]:
             _rate(s.truncated)[0], text.NONE if s.tokens is None else f"{s.tokens.value:.1f}",
             f"{main.n:,}" if main else "0", f"{main.distinct:,}" if main else "0",
         ))  # fmt: skip
+        rows += [
+            (
+                f"  {task}", cell.column, *_rate(part.sampled), *_rate(part.greedy), _rate(part.trace_format)[0], "", "",
+                f"{part.trace_format.n:,}", f"{part.trace_format.distinct:,}",
+            )
+            for task, part in s.by_task.items()
+        ]  # fmt: skip
     return text.aligned(rows, left=(0, 1))
 
 
