@@ -47,8 +47,9 @@ def math_cases() -> list[tuple[dict[str, Any], Item]]:
 
 
 @needs_data
-@pytest.mark.parametrize("verifier", [Math(), Number()], ids=["math", "number"])
+@pytest.mark.parametrize("verifier", [Math(), Math(symbolic=True), Number()], ids=["math", "sympy", "number"])
 def test_adversarial_answers(verifier: Verifier) -> None:
+    verifier.conditions()
     cases = [(c, item) for c, item in math_cases() if verifier.check_gold(str(item.problem.answer)) is None]
     assert len(cases) >= (80 if verifier.name == "math" else 50)
     verdicts = verifier.judge([item for _, item in cases])
@@ -81,11 +82,13 @@ def with_tolerance(case: dict[str, Any]) -> str:
 
 
 @needs_data
-def test_pairs_of_math_verify() -> None:
+@pytest.mark.parametrize("verifier", [Math(), Math(symbolic=True)], ids=["math", "sympy"])
+def test_pairs_of_math_verify(verifier: Math) -> None:
+    verifier.conditions()
     cases = lines(VERIFY / "suites" / "math_verify" / "cases.jsonl")
     assert len(cases) == 269
     agreed = {line for entry in AGREED if entry["suite"] == "math_verify" for line in entry["lines"]}
-    verdicts = [grade(Math(), case["pred"], with_tolerance(case)) for case in cases]
+    verdicts = [grade(verifier, case["pred"], with_tolerance(case)) for case in cases]
     assert not [v for v in verdicts if v.status is Status.ERROR]
     differs = [
         n for n, (c, v) in enumerate(zip(cases, verdicts, strict=True), 1) if bool(v.correct) != bool(c["expected"])

@@ -77,6 +77,11 @@ class Worker:
         self._printed = b""
         self._lock = threading.Lock()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the next call finds a process, and need not start one."""
+        return self._process is not None
+
     def call(self, arguments: Mapping[str, Json], limit_s: float) -> Any:
         """What the function returns for these keyword arguments (those it takes), in JSON's types. Raises WorkerError."""
         with self._lock:

@@ -21,7 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from earnest.component import BuildContext, KeyedConfigError, plug, validate
-from earnest.types import Item, Status, Verdict
+from earnest.types import Item, Json, Status, Verdict
 from earnest.verifiers import golds
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.entry import given, no_gold
@@ -102,6 +102,12 @@ class Combine(Verifier):
             if reason is not None:
                 return f"{member.name}: {reason}"
         return None
+
+    def conditions(self) -> Mapping[str, Json]:
+        found: dict[str, Json] = {}
+        for member in self.of:
+            found.update(member.use.conditions())
+        return found
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         told: list[list[Verdict]] = [[] for _ in items]

@@ -13,9 +13,8 @@ number with nothing left to work out; without it 2^{10} is paid for 1024, while 
 tolerance is the largest absolute difference that is paid, for a number and for each number in a structure (`tolerance`).
 A gold that the grammar does not know is met by the same text alone, blanks and layout apart.
 
-There is no symbolic algebra system behind it, so that no verdict depends on how busy the machine is: work is bounded
-by counting (`exact.Budget`), and two expressions that were not shown equal within it are graded wrong, with that
-reason.
+Work is bounded by counting (`exact.Budget`), so that no verdict depends on how busy the machine is; two expressions that
+were not shown equal within it are graded wrong, with that reason, unless sympy is to be asked (`symbolic`).
 
 Limits (status `limit`), before anything is parsed, unless the text is that of the gold: 4,096 characters, 64 brackets
 deep, 256 digits in a run and 2,048 in all, 256 commands, 1,024 operators; then 512 terms, exponents and factorials to
@@ -26,17 +25,19 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import version
 from typing import ClassVar
 
-from earnest.types import Item, Status, Verdict
+from earnest.types import Item, Json, Status, Verdict
 from earnest.verifiers import commitment, literal
 from earnest.verifiers.base import Verifier
 from earnest.verifiers.commitment import Candidate, Uncommitted
 from earnest.verifiers.entry import given
 from earnest.verifiers.literal import Literal
+from earnest.verifiers.math import symbolic
 from earnest.verifiers.math.claims import claim
 from earnest.verifiers.math.compare import difference
 from earnest.verifiers.math.conclusions import concluded, only_number
@@ -72,7 +73,20 @@ class _Said:
 class Math(Verifier):
     """Mathematics in LaTeX or plain text. Example: gold `\\frac{\\sqrt{3}}{3}` is met by `\\boxed{1/\\sqrt{3}}`."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
+
+    symbolic: bool = False
+    """Ask sympy about two expressions that are too large to work out by counting, or are sums without an end (extra `math`)."""
+
+    @property
+    def label(self) -> str:
+        return "math+sympy" if self.symbolic else self.name
+
+    def conditions(self) -> Mapping[str, Json]:
+        if not self.symbolic:
+            return {}
+        symbolic.open_process()
+        return {"sympy": version("sympy")}
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         return [self._judge(item) for item in items]
@@ -86,7 +100,8 @@ class Math(Verifier):
         if isinstance(found, Verdict):
             return found
         said = _said(unescaped(found.text), found.gold)
-        return said.verdict if said.verdict is not None else _graded(said, found.gold)
+        budget = Budget(beyond=symbolic.shown_equal if self.symbolic else None)
+        return said.verdict if said.verdict is not None else _graded(said, found.gold, budget)
 
 
 def _gold(answer: str | None) -> Gold | Refused:
@@ -250,7 +265,7 @@ def _key_of_words(text: str) -> Hashable | None:
 # ------------------------------------------------------------------------------------------------ and is it right
 
 
-def _graded(answer: _Said, gold: Gold) -> Verdict:
+def _graded(answer: _Said, gold: Gold, budget: Budget) -> Verdict:
     said = answer.text
     shown = quoted(said.strip())
     if not said.strip():
@@ -269,7 +284,7 @@ def _graded(answer: _Said, gold: Gold) -> Verdict:
         if answer.in_order and isinstance(node, Listing):
             node = replace(node, joiner="parts")
         try:
-            reason = _why_not(gold, gold.node, node)
+            reason = _why_not(gold, gold.node, node, budget)
         except Undefined:
             reason = "a value that is not defined"
         except Unreadable as refused:
@@ -298,8 +313,7 @@ def _by_number(said: str, gold: Gold) -> str | None:
     return "not worked out" if gold.evaluated and not number.evaluated else ""
 
 
-def _why_not(gold: Gold, gold_node: Node, node: Node) -> str:
-    budget = Budget()
+def _why_not(gold: Gold, gold_node: Node, node: Node, budget: Budget) -> str:
     stated = claim(node, budget)
     if gold.evaluated and not is_evaluated(node if stated is None else stated.value):
         return "not worked out"

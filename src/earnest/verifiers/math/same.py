@@ -30,9 +30,14 @@ def same(a: Node, b: Node, budget: Budget) -> bool | None:
         return True
     names = sorted(symbols(a) | symbols(b))
     try:
-        return _of_letters(a, b, names, budget) if names else _of_constants(a, b, budget)
+        found = _of_letters(a, b, names, budget) if names else _of_constants(a, b, budget)
     except Undefined:
-        return None
+        found = None
+    except Unreadable as refused:
+        if not refused.limit or budget.beyond is None or not budget.beyond(a, b):
+            raise
+        return True
+    return True if found is None and budget.beyond is not None and budget.beyond(a, b) else found
 
 
 def constant(node: Node, budget: Budget) -> Fraction | None:

@@ -59,7 +59,7 @@ class Terms(Commands):
                 is_division = self.take().text == "/"
                 factor = self.factor()
                 factors.append(Op("inv", (factor,)) if is_division else factor)
-            elif self._is_power_after_power(factors[-1]) or self._is_factor():
+            elif self._is_alike(factors[-1]) or self._is_factor():
                 factors.append(self.factor())
             else:
                 break
@@ -71,10 +71,10 @@ class Terms(Commands):
             case _:
                 return Op("*", tuple(factors))
 
-    def _is_power_after_power(self, before: Node) -> bool:
-        """`2^x 3^y` is a product; a plain number after a power is none."""
-        is_power = isinstance(before, Op) and before.name == "^"
-        return is_power and self.now.kind == "num" and self.tokens[self.at + 1].text == "^"
+    def _is_alike(self, before: Node) -> bool:
+        """`2^x 3^y` and `5! 7!` are products; a plain number after a power or a factorial is none."""
+        sign = before.name if isinstance(before, Op) else ""
+        return sign in ("^", "!") and self.now.kind == "num" and self.tokens[self.at + 1].text == sign
 
     def _is_factor(self) -> bool:
         """True if what stands here is multiplied with what is before it, without a sign. A number never is."""
