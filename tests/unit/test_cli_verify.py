@@ -186,7 +186,7 @@ def test_what_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--verifier", "number", "--thought", "perhaps"], "perhaps"),
         (["--verifier", "mine.py:Slo", "--in", "in.jsonl"], "did you mean 'Slow'?"),
         (
-            ["--verifier", "{name: math, form: number}", "--in", "in.jsonl"],
+            ["--verifier", "{name: choice, form: number}", "--in", "in.jsonl"],
             "where: --verifier.form\n  do:    there are no",
         ),
     ]:

@@ -140,6 +140,9 @@ def test_without_sympy_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingDependency, match="needs sympy") as caught:
         ASKING.conditions()
     assert caught.value.exit_code == 4 and COUNTING.conditions() == {}
+    with pytest.raises(MissingDependency):
+        graded("1", "1")
+    assert graded("1", "1", COUNTING).correct
 
 
 def test_it_is_named() -> None:

@@ -89,6 +89,8 @@ class Math(Verifier):
         return {"sympy": version("sympy")}
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
+        if self.symbolic:
+            symbolic.require()
         return [self._judge(item) for item in items]
 
     def check_gold(self, answer: str) -> str | None:

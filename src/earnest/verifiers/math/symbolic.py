@@ -29,10 +29,15 @@ _TURN = threading.Lock()
 _KEPT = 4096
 
 
-def open_process() -> None:
-    """Start sympy, which takes a second. Raises MissingDependency where it is not there."""
+def require() -> None:
+    """Raises MissingDependency without sympy."""
     if importlib.util.find_spec("sympy") is None:
         raise MissingDependency("math with symbolic: true needs sympy", remedy="pip install 'earnest[math]'")
+
+
+def open_process() -> None:
+    """Start sympy, which takes a second. Raises MissingDependency."""
+    require()
     _start()
 
 
