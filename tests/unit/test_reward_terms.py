@@ -275,6 +275,38 @@ def test_a_group_of_one_verdict_learns_nothing_from_shaping_alone(spec: Any, rig
     )
 
 
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("right", [1.0, 0.0])
+def test_nor_do_several_groups_of_one_verdict_against_each_other(spec: Any, right: float) -> None:
+    """A baseline may be of the whole step: REINFORCE's, REINFORCE++'s, a critic."""
+    groups = [
+        repeating(a_group([right] * 4, lengths, n)) for n, lengths in enumerate((LENGTHS, (3, 4, 5, 6), (100,) * 4))
+    ]
+    found = reward(groups, terms(spec), 0, 0)
+    assert len({r.reward for group in found.groups for r in group.rollouts}) == 1
+    mixed = a_group([1.0, 1.0, 0.0, 0.0], LENGTHS, 3)
+    beside = reward([*groups, repeating(mixed)], terms(spec), 0, 0)
+    assert len({r.reward for group in beside.groups[:3] for r in group.rollouts}) == 1
+    assert [r.reward for r in beside.groups[3].rollouts] == paid(repeating(mixed), terms(spec))
+    for spec_of in ({"name": "reinforce"}, {"name": "reinforce_pp", "kl": None}):
+        credit = build("algorithm", spec_of).credit(to_step(found.groups))
+        assert not credit.advantage_T.any() and not credit.live_N.any()
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_groups_of_one_are_compared_with_each_other(spec: Any) -> None:
+    weighted = terms(spec)
+
+    def of(*rights: float) -> list[Rollout]:
+        alone = [a_group([right], [n], i) for i, (right, n) in enumerate(zip(rights, LENGTHS, strict=True))]
+        return [group.rollouts[0] for group in reward([repeating(g) for g in alone], weighted, 0, 0).groups]
+
+    for right in (1.0, 0.0):
+        assert len({r.reward for r in of(right, right, right, right)}) == 1
+    for r in of(1.0, 0.0, 1.0, 0.0):
+        assert r.reward == pytest.approx(sum(t.weight * (r.reward_parts[t.name] or 0.0) for t in weighted))
+
+
 def test_levelled_is_the_mean_of_the_group_not_nothing() -> None:
     weighted = (own(1.0, 1.0, 1.0), own(0.0, -0.5, -1.0, shapes=True, weight=0.5))
     assert paid(a_group([1.0] * 3, [1, 2, 3]), weighted) == [0.75] * 3

@@ -59,7 +59,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @settings(max_examples=300, deadline=None, database=None)
 @given(ANSWERS)
 def test_any_gold_that_is_taken_is_met_by_itself(gold: str) -> None:
-    if Math().check_gold(gold) is None and not any(mark in gold for mark in ("boxed", "answer", "#")):
+    if Math().check_gold(gold) is None and not any(mark in gold for mark in ("boxed", "answer", "#", "think>")):
         wrapped = f"<answer>{gold}</answer>"
         assert grade(Math(), wrapped, gold).status is not Status.ERROR
         if gold.strip() == gold:

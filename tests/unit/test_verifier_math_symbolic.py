@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
+import itertools
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from earnest.component import build
-from earnest.errors import MissingDependency
 from earnest.sandbox.worker import shared
 from earnest.types import Status, Verdict
 from earnest.verifiers.math import Math, symbolic
@@ -40,6 +42,7 @@ BEYOND = [
     (r"\sum_{k=0}^{\infty} \frac{1}{k!}", "e"),
     (r"\sum_{k=1}^{5000} k", "12502500"),
     (r"2^{2^{30}}-1", r"4^{2^{29}}-1"),
+    (r"\sum_{i=0}^{\infty} \frac{1}{2^i}", "2"),  # an index that has a constant's name
     (r"(10^{1000000}, 2)", r"(10^{500000}\cdot 10^{500000}, 2)"),
 ]
 
@@ -56,17 +59,45 @@ def test_it_is_paid_what_counting_does_not_reach(gold: str, answer: str) -> None
     [
         (r"10^{1000000}+1", r"10^{1000000}+2"),
         (r"10^{1000000}", r"10^{1000001}"),
+        (r"(-2)^{4000001}", r"2^{4000001}"),
         (r"\sum_{k=1}^{\infty}\frac{1}{k^2}", r"\frac{\pi^2}{7}"),
         (r"\sum_{k=1}^{\infty}\frac{1}{k}", r"\infty + 1"),
-        ("0", r"\frac{0}{0}"),
-        (r"\frac{1}{0}", r"\frac{2}{0}"),
+        (r"\sum_{k=1}^{\infty}(-1)^k", r"-\frac{1}{2}"),
+        (r"\sum_{k=1}^{\infty}k", r"-\frac{1}{12}"),
+        (r"\sum_{k=5000}^{1}k+10^{1000000}", r"10^{1000000}-12497499"),  # an empty sum is 0
         (r"\frac{\pi^2}{6}", r"\sum_{k=1}^{\infty}\frac{1}{k^2}"),  # not worked out
         (r"12502500", r"\sum_{k=1}^{5000} k"),
         (r"f(10^{1000000})", r"g(10^{1000000})"),
+        (r"\gcd(m,n)", "1"),
+        (r"\gcd(2^{2000000},2)", "1"),
+        (r"\sum_{k=1}^{\infty}\frac{\gcd(k,6)}{2^k}", "1"),
     ],
 )
 def test_what_is_not_shown_to_be_equal_is_not_paid(gold: str, answer: str) -> None:
     assert graded(gold, answer).correct is False
+
+
+UNDEFINED = [
+    r"\frac{0}{0}", r"\frac{1}{0}", r"0^0", r"\infty^0", r"\sqrt[\infty]{5}", r"(\sin\infty)^0", r"0^{\infty}", r"e^{-\infty}",
+    r"\ln(0^0)", r"\lfloor e^{-\infty}\rfloor", r"\frac{1}{\infty}", r"\frac{0^{2000000}}{0^{2000000}}", r"0^{-20000}",
+    r"\arctan(\infty)", r"\frac{10^{1000000}}{\sin^2 1+\cos^2 1-1}", r"\sum_{k=0}^{\infty}\frac{1}{k(k+1)}",
+    r"\sum_{k=1}^{\infty}k-\sum_{k=2}^{\infty}k", r"10^{1000000}\cdot 0^0-10^{1000000}",
+]  # fmt: skip
+GOLDS = ("0", "1", "-1", "2", r"\frac{\pi}{2}", "\\infty")
+FORMS = ("{}", "x+({})", r"x\cdot({})", "42^{{{}}}", r"\{{1,{}\}}", r"10^{{1000000}}\cdot({})")
+
+
+@pytest.mark.parametrize("undefined", UNDEFINED)
+def test_what_has_no_value_is_no_answer_to_anything(undefined: str) -> None:
+    """sympy would say 0^0 = 1, oo^0 = 1, e^-oo = 0 and more, alone and inside of what is right otherwise."""
+    golds = [*GOLDS, "x", "42", r"\{1,2\}", r"\{0,1\}", r"10^{1000000}", "3", r"\sum_{k=1}^{\infty}2^{-k}"]
+    paid = [
+        (gold, answer)
+        for gold in golds
+        for answer in (form.format(undefined) for form in FORMS)
+        if graded(gold, answer).correct
+    ]
+    assert paid == []
 
 
 BOMBS = [
@@ -82,7 +113,7 @@ def test_nothing_takes_long_from_64_threads_at_once_and_it_is_there_again() -> N
 
     def one(number: int) -> None:
         begun = time.monotonic()
-        found = graded(BOMBS[number % len(BOMBS)] + f"+{number}", BOMBS[number % len(BOMBS)] + f"+{number + 1}")
+        found = graded(rf"\sqrt{{{number + 2}}}", BOMBS[number % len(BOMBS)])
         took.append(time.monotonic() - begun)
         assert found.correct is False
 
@@ -92,27 +123,40 @@ def test_nothing_takes_long_from_64_threads_at_once_and_it_is_there_again() -> N
     for thread in threads:
         thread.join()
     assert len(took) == 64 and max(took) < 4.0  # 2.0 by its limits, and others run on these cores
-    deadline = time.monotonic() + 60
-    while graded(r"10^{2000000}+1", r"1+10^{2000000}").correct is not True:
-        symbolic._asked.cache_clear()
+    there_again()
+
+
+NUMBERS = itertools.count(2_000_000)
+
+
+def there_again() -> None:
+    """A process that was killed is started again by itself, and what it was asked meanwhile is forgotten."""
+    deadline, number = time.monotonic() + 60, next(NUMBERS)
+    while graded(rf"10^{{{number}}}+1", rf"1+10^{{{number}}}").correct is not True:
         assert time.monotonic() < deadline, "no process came back"
         time.sleep(0.2)
 
 
-def test_a_process_that_is_killed_costs_one_question() -> None:
-    symbolic._asked.cache_clear()
+def test_a_verdict_asks_no_more_than_its_time_allows() -> None:
+    """Each of a set's members might be asked about against each of the others."""
+    gold = r"\{" + ",".join(rf"\sqrt{{{n}}}" for n in range(2, 14)) + r"\}"
+    sums = r"\{" + ",".join(rf"\sum_{{k=1}}^{{\infty}}(-1)^k k^{{{j}}}" for j in range(1, 13)) + r"\}"
+    begun = time.monotonic()
+    assert graded(gold, sums).correct is False
+    assert time.monotonic() - begun < 4.0  # 1.7 by its limits
+
+
+def test_a_process_that_is_killed_costs_one_question_at_the_time() -> None:
+    pair = (r"10^{3000000}+1", r"1+10^{3000000}")
     worker = shared(symbolic._CALLEE)
     assert worker._process is not None
     os.kill(worker._process.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while graded(r"10^{3000000}+1", r"1+10^{3000000}").correct is not True:
-        symbolic._asked.cache_clear()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    assert graded(*pair).correct is False
+    there_again()
+    assert graded(*pair).correct is True, "what was not answered is not remembered"
 
 
 def test_a_pair_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    symbolic._asked.cache_clear()
     asked: list[Any] = []
     worker = shared(symbolic._CALLEE)
     original = worker.call
@@ -127,7 +171,7 @@ def test_a_pair_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_text_reaches_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(symbolic, "_asked", lambda *pair: seen.extend(pair) or False)
+    monkeypatch.setattr(symbolic, "_ask", lambda pair, until: seen.extend(pair) or False)
     graded(r"10^{1000000}+x", r"\text{__import__('os')}+10^{1000000}")
     graded(r"10^{1000000}+x", r"__class__+10^{1000000}")
     assert not seen, "the grammar reads neither"
@@ -135,14 +179,21 @@ def test_no_text_reaches_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen and all(set(part) <= set('[]", +*/^-0123456789x') for part in seen), seen
 
 
-def test_without_sympy_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingDependency, match="needs sympy") as caught:
-        ASKING.conditions()
-    assert caught.value.exit_code == 4 and COUNTING.conditions() == {}
-    with pytest.raises(MissingDependency):
-        graded("1", "1")
-    assert graded("1", "1", COUNTING).correct
+@pytest.mark.parametrize("source", ["raise ImportError('no sympy here')", "import no_such_module_anywhere"])
+def test_a_sympy_that_does_not_start_is_said(tmp_path: Path, source: str) -> None:
+    (tmp_path / "sympy").mkdir()
+    (tmp_path / "sympy" / "__init__.py").write_text(source)
+    asks = "from earnest.component import build; build('verifier', {'name': 'math', 'symbolic': True}).judge([])"
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", asks],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0 and "MissingDependency" in ended.stderr and "cannot start sympy" in ended.stderr
+    assert "pip install 'earnest[math]'" in ended.stderr
 
 
 def test_it_is_named() -> None:

@@ -4,7 +4,8 @@ A rollout has no reward if its grading failed, if a term failed on it, or if no 
 advantage 0 and is counted. Nothing here touches a verdict.
 
 In a group that is all right (or all wrong) a shaping term, say of length, would be all that tells the rollouts apart, and
-dividing by the group's spread would make it as loud as being right. There it counts with its mean over the group.
+dividing by the group's spread would make it as loud as being right. There it counts with its mean over all groups of that
+verdict, as a baseline may be of the whole step. Groups of one have each other to be compared with, and count as one group.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Rewarded:
 
     groups: tuple[Group, ...]
     failure: str
-    levelled: int  # groups in which a term counted with its mean, because it would have been the only signal
+    levelled: int  # groups in which a term counted with a mean, because it would have been the only signal
 
 
 def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int, step: int) -> Rewarded:
@@ -45,17 +46,13 @@ def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int, step: 
         for rollout, score in zip(rollouts, column, strict=True)
         if isinstance(score, Failed) and rollout.verdict.status is not Status.ERROR
     )
-    rows = zip(*columns, strict=True)
-    found: list[Group] = []
-    levelled = 0
-    for group in groups:
-        parts = [next(rows) for _ in group.rollouts]
-        counted = [[s if t.after <= step else None for t, s in zip(terms, row, strict=True)] for row in parts]
-        level = _levelled(group.rollouts, terms, counted)
-        levelled += level != counted
-        paid = [_paid(r, terms, *scores) for r, *scores in zip(group.rollouts, parts, level, strict=True)]
-        found.append(replace(group, rollouts=tuple(paid)))
-    return Rewarded(tuple(found), next(failures, ""), levelled)
+    rows = list(zip(*columns, strict=True))
+    counted = [[s if t.after <= step else None for t, s in zip(terms, row, strict=True)] for row in rows]
+    level = [list(row) for row in counted]
+    levelled = _level(_compared(groups), rollouts, terms, level)
+    paid = (_paid(r, terms, *scores) for r, *scores in zip(rollouts, rows, level, strict=True))
+    found = tuple(replace(group, rollouts=tuple(next(paid) for _ in group.rollouts)) for group in groups)
+    return Rewarded(found, next(failures, ""), levelled)
 
 
 def ask(term: Reward, groups: Sequence[Group], seed: int) -> list[Score]:
@@ -89,20 +86,48 @@ def _checked(score: Score) -> Score:
     return float(score) if math.isfinite(score) else Failed(f"the score is {score}")
 
 
-def _levelled(rollouts: Sequence[Rollout], terms: Sequence[Weighted], counted: Sequence[Row]) -> list[list[Score]]:
-    """What counts of one group's scores, with the means of those terms that would be its only signal, and may not be."""
-    level = [list(row) for row in counted]
-    graded = [i for i, rollout in enumerate(rollouts) if _has_reward(rollout, counted[i])]
-    standing = [sum(_shares(terms, counted[i], only_standing=True)) for i in graded]
-    if not graded or len({rollouts[i].verdict.correct for i in graded}) > 1 or not _same(standing):
-        return level
-    for place, term in enumerate(terms):
-        scores = [counted[i][place] for i in graded]
-        if not term.stands_alone and len(set(scores)) > 1:
-            mean = fmean(s for s in scores if isinstance(s, float))
-            for i in graded:  # also those to which the term does not apply: adding nothing would tell them apart
-                level[i][place] = mean
-    return level
+def _compared(groups: Sequence[Group]) -> list[list[int]]:
+    """Places of the rollouts that are compared with each other: group by group, and all groups of one together."""
+    bundles: list[list[int]] = []
+    singles: list[int] = []
+    start = 0
+    for group in groups:
+        end = start + len(group.rollouts)
+        if end - start > 1:
+            bundles.append(list(range(start, end)))
+        else:
+            singles += range(start, end)
+        start = end
+    return [*bundles, singles] if singles else bundles
+
+
+def _level(
+    bundles: Sequence[Sequence[int]], rollouts: Sequence[Rollout], terms: Sequence[Weighted], level: list[list[Score]]
+) -> int:
+    """Put means in the place of the scores of terms that would be a bundle's only signal, and may not be. How many had one.
+
+    level: what counts of each rollout's scores, which is changed.
+    """
+    by_verdict: dict[bool | None, list[int]] = {}
+    levelled = 0
+    for bundle in bundles:
+        graded = [i for i in bundle if _has_reward(rollouts[i], level[i])]
+        verdicts = {rollouts[i].verdict.correct for i in graded}
+        standing = [sum(_shares(terms, level[i], only_standing=True)) for i in graded]
+        if len(verdicts) != 1 or not _same(standing):
+            continue
+        by_verdict.setdefault(verdicts.pop(), []).extend(graded)
+        levelled += any(
+            len({level[i][place] for i in graded}) > 1 for place, term in enumerate(terms) if not term.stands_alone
+        )
+    for graded in by_verdict.values():
+        for place, term in enumerate(terms):
+            scores = [score for i in graded if isinstance(score := level[i][place], float)]
+            if scores and not term.stands_alone:
+                mean = fmean(scores)
+                for i in graded:  # also those to which the term does not apply: adding nothing would tell them apart
+                    level[i][place] = mean
+    return levelled
 
 
 def _same(shares: Sequence[float]) -> bool:

@@ -90,7 +90,7 @@ class Math(Verifier):
 
     def judge(self, items: Sequence[Item]) -> list[Verdict]:
         if self.symbolic:
-            symbolic.require()
+            symbolic.open_process()
         return [self._judge(item) for item in items]
 
     def check_gold(self, answer: str) -> str | None:
@@ -102,7 +102,7 @@ class Math(Verifier):
         if isinstance(found, Verdict):
             return found
         said = _said(unescaped(found.text), found.gold)
-        budget = Budget(beyond=symbolic.shown_equal if self.symbolic else None)
+        budget = Budget(beyond=symbolic.Questions() if self.symbolic else None)
         return said.verdict if said.verdict is not None else _graded(said, found.gold, budget)
 
 
@@ -145,7 +145,7 @@ def _said(text: str, gold: Gold) -> _Said:
     if text.startswith("\\", settled.start):
         if isinstance(gold.node, Quantity) and not isinstance(read(bare(extracted)), Quantity):
             extracted += unit_after(text, settled.end)
-    elif not extracted.startswith("\\"):
+    elif not extracted.startswith("\\") and not gold.is_met_by_text(extracted):
         said = _of_sentence(extracted)
         if text[settled.start] != "<" or not any(char.isdigit() for char in extracted[: -len(said) or None]):
             extracted = said

@@ -121,12 +121,12 @@ def power(base: Fraction, exponent: Fraction, budget: Budget) -> Fraction | None
     if exponent.denominator != 1:
         root = _root(base, Fraction(exponent.denominator), budget)
         return None if root is None else power(root, Fraction(exponent.numerator), budget)
+    if not base and exponent <= 0:
+        raise Undefined
     if abs(exponent) > MAX_EXPONENT:
         if abs(base) in (0, 1):
             return base if exponent % 2 or base != -1 else Fraction(1)
         raise Unreadable("too large an exponent", limit=True)
-    if not base and exponent <= 0:
-        raise Undefined
     bits = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(int(exponent))
     if bits > POINT_BITS:
         raise Unreadable("too large a power", limit=True)

@@ -37,7 +37,25 @@ def same(a: Node, b: Node, budget: Budget) -> bool | None:
         if not refused.limit or budget.beyond is None or not budget.beyond(a, b):
             raise
         return True
-    return True if found is None and budget.beyond is not None and budget.beyond(a, b) else found
+    if found is None and budget.beyond is not None and _is_endless(a) != _is_endless(b):
+        closed = b if _is_endless(a) else a
+        return True if _has_value(closed, budget) and budget.beyond(a, b) else None
+    return found
+
+
+def _is_endless(node: Node) -> bool:
+    """True for what has a sum or product without an end in it."""
+    if isinstance(node, Op) and node.name in ("sum", "prod") and Sym("oo") in node.args[1:3]:
+        return True
+    return any(_is_endless(child) for child in children(node))
+
+
+def _has_value(node: Node, budget: Budget) -> bool:
+    names = sorted(symbols(node))
+    try:
+        return bool(_of_letters(node, node, names, budget) if names else _of_constants(node, node, budget))
+    except Undefined:
+        return False
 
 
 def constant(node: Node, budget: Budget) -> Fraction | None:

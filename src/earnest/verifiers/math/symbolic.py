@@ -1,4 +1,5 @@
-"""The last tier of `math`, where it is asked for: sympy, about two expressions that the tiers before could not tell apart.
+"""The last tier of `math`, where it is asked for: sympy, about two expressions that are too large to work out by counting, or of
+which one is a sum without an end.
 
 sympy works in a process of its own, with limits on its memory and processor time, that is killed past a deadline. It never meets
 a text: what crosses over is the two trees that the grammar has read, and every node is built by name (`_sympy`). What it has not
@@ -8,72 +9,89 @@ it is off unless a recipe says otherwise.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import threading
+import time
 from contextlib import suppress
-from functools import lru_cache
 
 from earnest.errors import MissingDependency
 from earnest.sandbox.worker import Callee, WorkerError, shared
 from earnest.types import Json
 from earnest.verifiers.math.nodes import Node, Num, Op, Sym
 
-CPU_S = 0.8
-CALL_S = 1.2
-WAIT_S = 0.5
-"""For others to be answered. With CALL_S it keeps a verdict below two seconds."""
+CPU_S = 0.6
+CALL_S = 1.0
+VERDICT_S = 1.7
+"""That one verdict may spend here, waiting for others included."""
 START_S = 60.0
+KEPT = 4096
 _CALLEE = Callee("earnest.verifiers.math._sympy", "is_zero", None)
 _TURN = threading.Lock()
-_KEPT = 4096
+_KNOWN: dict[tuple[str, str], bool] = {}
+"""Written by whoever has the turn."""
+_opened = False
 
 
-def require() -> None:
-    """Raises MissingDependency without sympy."""
-    if importlib.util.find_spec("sympy") is None:
-        raise MissingDependency("math with symbolic: true needs sympy", remedy="pip install 'earnest[math]'")
+class _Unanswered(Exception):
+    """There was no time, no process, or it was killed: another time it may be answered."""
 
 
 def open_process() -> None:
-    """Start sympy, which takes a second. Raises MissingDependency."""
-    require()
-    _start()
+    """Start sympy if it was not yet, which takes a second. Raises MissingDependency where it does not start."""
+    global _opened
+    if _opened:
+        return
+    with _TURN:
+        try:
+            _begin()
+        except WorkerError as error:
+            raise MissingDependency(
+                "math with symbolic: true cannot start sympy", why=str(error).strip().splitlines()[-1],
+                remedy="pip install 'earnest[math]'",
+            ) from error  # fmt: skip
+    _opened = True
 
 
-def shown_equal(a: Node, b: Node) -> bool:
-    """Whether sympy finds that a - b is 0. Remembered for the pair, unless there was no time to ask."""
-    try:
-        first, second = (json.dumps(_plain(node)) for node in (a, b))
-        return _asked(first, second)
-    except (_Foreign, _Busy):
-        return False
+class Questions:
+    """What one verdict may ask."""
+
+    def __init__(self) -> None:
+        self.until = time.monotonic() + VERDICT_S
+
+    def __call__(self, a: Node, b: Node) -> bool:
+        """Whether sympy finds that a - b is 0. What it found is remembered for the pair."""
+        try:
+            pair = json.dumps(_plain(a)), json.dumps(_plain(b))
+            return known if (known := _KNOWN.get(pair)) is not None else _ask(pair, self.until)
+        except (_Foreign, _Unanswered):
+            return False
 
 
 class _Foreign(Exception):
     """A node that is no expression."""
 
 
-class _Busy(Exception):
-    """It was not asked."""
-
-
-@lru_cache(maxsize=_KEPT)
-def _asked(first: str, second: str) -> bool:
-    if not _TURN.acquire(timeout=WAIT_S):
-        raise _Busy
+def _ask(pair: tuple[str, str], until: float) -> bool:
+    if not _TURN.acquire(timeout=max(0.0, until - CALL_S - time.monotonic())):
+        raise _Unanswered
     try:
-        _begin()
-        return shared(_CALLEE).call({"first": first, "second": second, "cpu_s": CPU_S}, CALL_S) is True
-    except WorkerError as error:
-        if error.kind != "load":  # killed, or out of memory: it is begun again while others go on
-            threading.Thread(target=_start, daemon=True).start()
-        return False
+        worker = shared(_CALLEE)
+        if not worker.is_running or until - time.monotonic() < CALL_S:
+            raise _Unanswered
+        first, second = pair
+        found = worker.call({"first": first, "second": second, "cpu_s": CPU_S}, CALL_S) is True
+        if len(_KNOWN) >= KEPT:
+            _KNOWN.pop(next(iter(_KNOWN)))
+        _KNOWN[pair] = found
+        return found
+    except WorkerError as error:  # killed, or out of memory: it is begun again while others go on
+        threading.Thread(target=_restart, daemon=True).start()
+        raise _Unanswered from error
     finally:
         _TURN.release()
 
 
-def _start() -> None:
+def _restart() -> None:
     with _TURN, suppress(WorkerError):
         _begin()
 
@@ -81,7 +99,7 @@ def _start() -> None:
 def _begin() -> None:
     """Have a process that answers at once. Raises WorkerError."""
     if not shared(_CALLEE).is_running:
-        shared(_CALLEE).call({"first": "[]", "second": "[]", "cpu_s": CPU_S}, START_S)
+        shared(_CALLEE).call({"first": '["0", ""]', "second": '["0", ""]', "cpu_s": CPU_S}, START_S)
 
 
 def _plain(node: Node) -> Json:
