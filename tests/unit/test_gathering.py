@@ -159,7 +159,7 @@ def test_refill_fills_the_step_and_costs_what_it_must(tiny_policy: Policy) -> No
 def test_what_is_live_is_for_the_algorithm_to_say(tiny_policy: Policy) -> None:
     """pass@4 of 8 learns nothing from a group with five right or more; a chance of 0.6 makes a third of the groups live."""
     algorithm = PassAtK(k=4)
-    teaches = partial(carries_signal, algorithm, tiny_policy.tokenizer)
+    teaches = partial(carries_signal, algorithm, tiny_policy.tokenizer, False)
     made = gatherer(
         tiny_policy,
         pool([0.6] * 100),

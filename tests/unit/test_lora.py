@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from earnest.algorithms.kl import KL
 from earnest.data.batch import pack
-from earnest.errors import ConfigError
+from earnest.errors import ConfigError, MissingDependency
 from earnest.models.base import Policy
 from earnest.models.critic import Critic
 from earnest.models.hf import HF
@@ -101,8 +102,16 @@ def test_adapters_are_float32_whatever_the_weights_are_in(tmp_path: Path) -> Non
 def test_targets_are_layers_by_name() -> None:
     names = {name.split(".")[4] for name, _ in adapted(targets=["q_proj", "v_proj"]).parameters()}
     assert names == {"q_proj", "v_proj"}
-    with pytest.raises(ConfigError, match="no adapter"):
-        adapted(targets=["no_such_layer"])
+    for targets in (["no_such_layer"], ["q_proj", "vv_proj"], ["proj"], ["q_proj", "lm_head"], ["embed_tokens"]):
+        with pytest.raises(ConfigError, match=f"no adapter can be put into '{targets[-1]}'"):
+            adapted(targets=targets)
+
+
+def test_without_peft_a_run_is_refused_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="lora needs peft"):
+        HF.model_validate({"path": "org/model", "lora": {"rank": 4}}).require()
+    HF(path="org/model").require()
 
 
 def test_the_scale_is_alpha_over_rank() -> None:

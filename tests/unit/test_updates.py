@@ -28,7 +28,7 @@ from earnest.train.mismatch import Mismatch
 from earnest.train.optim import Optim, build_optimizer
 from earnest.train.reference import Reference
 from earnest.train.step import accumulate, update
-from earnest.train.updates import Entropy, Learning, Planner
+from earnest.train.updates import Entropy, Learning, Planner, carries_signal
 from earnest.types import Finish, Group, Sample
 from judged_groups import LENGTHS, judged_groups
 
@@ -292,7 +292,11 @@ def test_a_step_whose_live_completions_were_all_cut_has_no_signal(policy: Policy
     ]
     plan = Planner(policy, DAPO(), learning(mask_truncated=True)).plan(cut, 0)
     assert plan.updates == () and not plan.credit.live_N.any()
-    assert Planner(policy, DAPO(), learning()).plan(cut, 0).credit.live_N.any()
+    whole = Planner(policy, DAPO(), learning()).plan(cut, 0)
+    assert whole.credit.live_N.any()
+    for mask, found in ((True, plan), (False, whole)):  # what the remedies go by is what is learned from
+        told = [carries_signal(DAPO(), policy.tokenizer, mask, group) for group in cut]
+        assert told == [bool(found.credit.live_N[found.step.group_N == g].any()) for g in range(len(cut))]
 
 
 def test_only_the_most_uncertain_tokens_carry_the_loss(policy: Policy) -> None:

@@ -32,6 +32,9 @@ class Model(Component):
         Raises ConfigError for a folder, an architecture or a tokenizer that cannot be used.
         """
 
+    def require(self) -> None:
+        """Raises MissingDependency for what it will need and is not there."""
+
     def to_train(self, policy: Policy, seed: int) -> Policy:
         """The open policy as a training stage wants it. By default all of its weights are trained. seed: of what is drawn."""
         return policy

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from earnest.component import BuildContext, KeyedConfigError
 from earnest.models.base import Model, Policy
-from earnest.models.lora import Lora, attach
+from earnest.models.lora import Lora, attach, require
 from earnest.types import Machine
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class HF(Model):
         if folder is not None:
             return open_folder(str(folder), machine)
         return open_folder(self.path, machine, revision=self.revision, add_markers=self.add_markers)
+
+    def require(self) -> None:
+        if self.lora is not None:
+            require()
 
     def to_train(self, policy: Policy, seed: int) -> Policy:
         if self.lora is not None:

@@ -6,7 +6,8 @@ weights are what it started from, and a reference or a critic beside the policy 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import importlib.util
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +16,13 @@ from torch import Tensor, nn
 from earnest.errors import ConfigError, MissingDependency
 from earnest.models._linear import quicken
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 NAME = "default"
 """Of the one adapter of a layer."""
+TARGETS = "model.lora.targets"
+REMEDY = "names of linear layers between the embeddings and the output layer; or leave it out, for all of them"
 
 
 class Lora(BaseModel):
@@ -32,34 +38,55 @@ class Lora(BaseModel):
     """Names of layers, `[q_proj, v_proj]`; or all linear ones but the output layer."""
 
 
-def attach(module: nn.Module, lora: Lora, seed: int) -> None:
+def require() -> None:
+    """Raises MissingDependency without peft."""
+    if importlib.util.find_spec("peft") is None:
+        raise MissingDependency("lora needs peft", remedy="pip install 'earnest[lora]'")
+
+
+def attach(module: PreTrainedModel, lora: Lora, seed: int) -> None:
     """Freeze a model and give it an adapter that adds nothing yet, in place. The global random state is left as it was.
 
-    Raises MissingDependency without peft, ConfigError where no layer has such a name.
+    Raises MissingDependency without peft, ConfigError for targets that no adapter can be put into.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise MissingDependency("lora needs peft", why=str(error), remedy="pip install 'earnest[lora]'") from error
+    require()
+    from peft import LoraConfig, inject_adapter_in_model
+
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
     transposed = any(type(layer).__name__ == "Conv1D" for layer in module.modules())  # GPT-2's linear layers
     scale: Any = lora.alpha  # which peft takes for a whole number in its annotations alone
     config = LoraConfig(
         r=lora.rank, lora_alpha=scale, target_modules=targets, lora_dropout=0.0, fan_in_fan_out=transposed
     )
+    _check_targets(module, lora)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         try:
             inject_adapter_in_model(config, module, NAME)
         except ValueError as error:
             raise ConfigError(
-                "no adapter can be put into this model", where="model.lora.targets", why=str(error).splitlines()[0],
-                remedy="names of its linear layers; or leave it out, for all of them",
-            ) from error  # fmt: skip
+                "no adapter can be put into this model", where=TARGETS, why=str(error).splitlines()[0], remedy=REMEDY
+            ) from error
     for parameter in module.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     quicken(module)
+
+
+def _check_targets(module: PreTrainedModel, lora: Lora) -> None:
+    """Refuse names that no layer has, and layers whose adapter nothing would train: log-probs are made from their weights."""
+    outer = (module.get_input_embeddings(), module.get_output_embeddings())
+    for target in () if isinstance(lora.targets, str) else lora.targets:
+        met = [layer for name, layer in module.named_modules() if name == target or name.endswith("." + target)]
+        if not met:
+            raise ConfigError(
+                f"no adapter can be put into '{target}'", where=TARGETS, why="no layer has that name", remedy=REMEDY
+            )
+        if any(layer in outer for layer in met):
+            raise ConfigError(
+                f"no adapter can be put into '{target}'", where=TARGETS,
+                why="embeddings and the output layer are frozen here", remedy=REMEDY,
+            )  # fmt: skip
 
 
 def merged(module: nn.Module) -> dict[str, Tensor] | None:

@@ -75,7 +75,7 @@ class Tiny(Model):
             bos_token_id=None, eos_token_id=EOS_ID, pad_token_id=PAD_ID,
         )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(seed, "tiny", "weights"))
+            torch.default_generator.manual_seed(derive(seed, "tiny", "weights"))
             module: Any = LlamaForCausalLM(config)
         return Policy(module.to(machine.device, getattr(torch, machine.dtype)), tokenizer)
 

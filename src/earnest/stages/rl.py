@@ -108,14 +108,14 @@ class Rl(RolloutStage):
             raise ConfigError(
                 f"{self.algorithm.name} learns from scores of reasoning steps, and the verifier gives none",
                 where=f"{self.id}.algorithm", why=f"the verifier is {verifier.label}",
-                remedy="verifier: steps, or a combination with it; or another algorithm, such as grpo",
+                remedy="verifier: steps, or a combination with it; one of your own says `scores_steps = True`",
             )  # fmt: skip
 
     def paid(self) -> tuple[Weighted, ...]:
         return fitted(self.reward, max_tokens=self.max_tokens, steps=self.steps)
 
     def live(self, policy: Policy) -> Live:
-        return partial(carries_signal, self.algorithm, policy.tokenizer)
+        return partial(carries_signal, self.algorithm, policy.tokenizer, self.mask_truncated)
 
     def course(self, context: Context, start: str, policy: Policy, gatherer: Gatherer, engine: EngineSession) -> Course:
         algorithm = self.algorithm.with_max_tokens(self.max_tokens)

@@ -165,6 +165,7 @@ class Road:
 
     def where(self) -> dict[str, Json]:
         """What of this machine the run's numbers depend on, for its record. Raises MissingDependency for what it lacks."""
+        self.model.require()
         here = {"device": self.machine.device, "dtype": self.machine.dtype, "threads": self.machine.threads}
         return {**here, **self.verifier.conditions()}
 

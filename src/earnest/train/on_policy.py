@@ -134,9 +134,8 @@ class OnPolicy(FreshRollouts):
         gathered = self.gather(step)
         plan = self.planner.plan(gathered.groups, step, gathered.replayed)
         if self.planner.reference is not None and step >= self.config.critic_warmup:
-            self.planner.reference.steer(
-                plan.metrics, len(plan.step.length_N)
-            )  # now that its coefficient has been used
+            fresh = sum(len(g.rollouts) for i, g in enumerate(gathered.groups) if i not in gathered.replayed)
+            self.planner.reference.steer(plan.metrics, fresh)  # now that its coefficient has been used
         live_N, group_N = plan.credit.live_N, plan.step.group_N
         live = len(group_N[live_N].unique()) / len(group_N.unique())
         advantages = gathered.advantages(_first_of_each(plan.credit.advantage_T, plan.step.length_N))

@@ -194,12 +194,15 @@ class Planner:
         return entropy.bonus
 
 
-def carries_signal(algorithm: Algorithm, tokenizer: PreTrainedTokenizerBase, group: Group) -> bool:
+def carries_signal(
+    algorithm: Algorithm, tokenizer: PreTrainedTokenizerBase, mask_truncated: bool, group: Group
+) -> bool:
     """Whether a group teaches something by itself, as its algorithm sees it."""
     step = to_step([group])
     if "steps" in algorithm.needs:
         step = dataclasses.replace(step, process=judged_steps(step.groups, tokenizer))
-    return bool(algorithm.signal(step).any())
+    live_N = algorithm.signal(step)
+    return bool((live_N & step.finished_N if mask_truncated else live_N).any())
 
 
 def _logp(batch: Batch, forward: Forward) -> Tensor:
