@@ -16,6 +16,21 @@ REWARDS = [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]
 LENGTHS = [3, 1, 4, 2, 5, 3, 3, 1, 2, 4, 1, 2]
 
 
+def with_steps(groups: list[Group]) -> list[Group]:
+    """The same, each completion of two tokens or more with two judged steps, the first wrong in every other one."""
+    found = []
+    for group in groups:
+        rows = []
+        for i, r in enumerate(group.rollouts):
+            ids = r.completion.token_ids or ()
+            text = "".join(chr(byte) for byte in ids)
+            steps = ((len(ids) // 2, float(i % 2)), (len(ids), 1.0)) if len(ids) > 1 else ()
+            parsed, verdict = replace(r.parsed, text=text), replace(r.verdict, steps=steps)
+            rows.append(replace(r, parsed=parsed, verdict=verdict))
+        found.append(Group(group.problem, tuple(rows)))
+    return found
+
+
 def judged_groups(policy: Policy, rewards: list[list[float]] = REWARDS) -> list[Group]:
     """One group for each row of rewards; completions are of LENGTHS tokens."""
     groups, n = [], 0

@@ -308,7 +308,7 @@ def windows(items: list[Any]) -> list[list[Any]]:
 def curves(rollouts: list[Row], metrics: list[Row]) -> Row:
     by_step: dict[int, list[Row]] = defaultdict(list)
     for r in rollouts:
-        if r["verdict"]["correct"] is not None:
+        if r["verdict"]["correct"] is not None and not r.get("given"):
             by_step[r["step"]].append(r)
     found: Row = {}
     solved = []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +13,17 @@ import torch
 from builders import NAN, Toy, make_process, make_step, permuted
 from earnest import component
 from earnest.algorithms.base import Algorithm
+from earnest.algorithms.kl import KL
 from earnest.functional.credit import to_tokens
-from earnest.types import Step
+from earnest.models.base import Forward, Policy
+from earnest.models.critic import Critic
+from earnest.train.losses import PolicyGradient
+from earnest.train.mismatch import Mismatch
+from earnest.train.reference import Reference
+from earnest.train.step import accumulate
+from earnest.train.updates import Entropy, Learning, Planner
+from earnest.types import Batch, Group, Step
+from judged_groups import judged_groups
 
 REWARDS = [[1.0, 0.0, 0.25, 0.0, 0.5], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.2]]
 LENGTHS = [3, 1, 4, 2, 5, 3, 3, 1, 2, 4, 1, 2]
@@ -113,6 +125,11 @@ def test_loss_agrees_with_finite_differences(algorithm: Algorithm) -> None:
     def value() -> torch.Tensor:
         return toy.loss(algorithm, step, credit, weight_N, old_logp_T=old_logp_T)
 
+    agrees(toy, value)
+
+
+def agrees(toy: Toy, value: Callable[[], torch.Tensor]) -> None:
+    """The gradient of a value in the toy's parameters is that of finite differences."""
     exact, h = toy.gradient(value()), 1e-6
     numeric = []
     for table in (toy.logits, toy.critic):
@@ -194,3 +211,95 @@ def test_a_step_is_not_changed(algorithm: Algorithm) -> None:
 def vars_of(step: Step) -> dict[str, torch.Tensor]:
     copied = replace(step)
     return {n: v for n in copied.__dataclass_fields__ if isinstance(v := getattr(copied, n), torch.Tensor)}
+
+
+# ------------------------------------------------------------------------------------------------ with what goes beside it
+
+TERMS = [
+    {"kl": KL(in_loss=0.3)},
+    {"kl": KL(in_loss=0.3, estimator="k2")},
+    {"kl": KL(in_loss=0.3, ratio_weight=True)},
+    {"kl": KL(in_loss=0.3, estimator="k1", ratio_weight=True)},
+    {"kl": KL(in_loss=0.3, estimator="k2", ratio_weight=True)},
+    {"entropy": True},
+    *({"mismatch": Mismatch(method=m)} for m in ("token_tis", "token_mask", "sequence_tis", "sequence_mask")),
+    {"mismatch": Mismatch(method="geometric", low=0.9, high=1.1)},
+]
+
+
+@pytest.mark.parametrize("term", TERMS, ids=str)
+@pytest.mark.parametrize("name", ["dapo", "ppo", "rloo"])
+def test_what_the_loop_adds_agrees_with_finite_differences(name: str, term: dict[str, Any]) -> None:
+    step, toy = step_and_toy()
+    algorithm = component.build("algorithm", name).model_copy(update={"kl": term.get("kl", KL())})
+    credit, weight_N = algorithm.credit(step), weights(algorithm, step)
+    wave_T = torch.cos(torch.arange(float(len(step.sampler_logp_T)))).double()
+    weight_T = to_tokens(weight_N, step.length_N).double()
+    batch = Batch(
+        ids_L=torch.zeros(0), cu_seqlens=torch.cumsum(torch.tensor([0, *LENGTHS]), 0), index_T=torch.arange(len(wave_T)),
+        seq_T=torch.repeat_interleave(torch.arange(len(LENGTHS)), step.length_N), weight_T=weight_T,
+        kl_weight_T=0.3 * weight_T.roll(1), entropy_weight_T=0.2 * weight_T.roll(2), adv_T=credit.advantage_T,
+        sampler_logp_T=step.sampler_logp_T + 0.2 * wave_T.roll(3), old_logp_T=step.sampler_logp_T + 0.1 * wave_T,
+        return_T=credit.return_T, old_value_T=step.value_T, ref_logp_T=step.ref_logp_T,
+    )  # fmt: skip
+
+    class Values:
+        """The toy's critic in the place of a model's."""
+
+        def values(self, batch: Batch, forward: Forward) -> torch.Tensor:
+            return toy.values()
+
+    critic: Any = Values() if "critic" in algorithm.needs else None
+    loss = PolicyGradient(algorithm, 1.0, critic, mismatch=term.get("mismatch"), with_entropy="entropy" in term)
+
+    def value() -> torch.Tensor:
+        entropy_T = toy.entropies() if "entropy" in term else None
+        return loss(batch, Forward(toy.logp(), torch.zeros(0), len(wave_T), entropy_T)).total
+
+    plain = PolicyGradient(algorithm.model_copy(update={"kl": KL()}), 1.0, critic)
+    without = toy.gradient(plain(batch, Forward(toy.logp(), torch.zeros(0), len(wave_T))).total)
+    assert (toy.gradient(value()) - without).abs().max() > 1e-4, "the term does something"
+    agrees(toy, value)
+
+
+BESIDE = {"own": None, "in loss": KL(in_loss=0.2, over="sum"), "in reward": KL(in_reward=0.2)}
+
+
+def gradient_on(policy: Policy, algorithm: Algorithm, groups: Sequence[Group], max_tokens: int) -> torch.Tensor:
+    """Of a second update, for which the policy has moved since pi_old was read, with entropy bonus and a bounded weight."""
+    moved, other = copy.deepcopy(policy), copy.deepcopy(policy)
+    g = torch.Generator().manual_seed(9)
+    with torch.no_grad():
+        for p in (p for _, p in other.parameters()):
+            p.add_(0.05 * p.abs().mean() * torch.randn(p.shape, generator=g))
+    critic = Critic(moved) if "critic" in algorithm.needs else None
+    if critic is not None:
+        torch.nn.init.normal_(critic.head.linear.weight, generator=torch.Generator().manual_seed(1))
+    reference = Reference(other, algorithm.kl) if "reference" in algorithm.needs else None
+    learning = Learning(seed=3, temperature=1.0, max_tokens=max_tokens, epochs=2, entropy=Entropy(bonus=0.1))
+    plan = Planner(moved, algorithm, learning, critic=critic, reference=reference).plan(groups, 0)
+    with torch.no_grad():
+        for p in (p for _, p in moved.parameters()):
+            p.add_(0.02 * torch.randn(p.shape, generator=g))
+    loss = PolicyGradient(algorithm, 1.0, critic, mismatch=Mismatch(method="sequence_tis"), with_entropy=True)
+    accumulate(moved, loss, plan.updates[-1], max_tokens)
+    return torch.cat([p.grad.flatten() for _, p in moved.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("kl", BESIDE)
+@pytest.mark.parametrize("name", component.names("algorithm"))
+def test_neither_packing_nor_order_changes_the_gradient_of_a_model(tiny_policy: Policy, name: str, kl: str) -> None:
+    algorithm = component.build(
+        "algorithm", {"name": name, **({"k": 2} if name == "pass_at_k" else {})}
+    ).with_max_tokens(8)
+    if BESIDE[kl] is not None:
+        if BESIDE[kl].in_reward and name in ("process_grpo", "pass_at_k"):
+            return  # refused: their credit is not of the reward
+        algorithm = algorithm.model_copy(update={"kl": BESIDE[kl]})
+    groups = judged_groups(tiny_policy)
+    whole = gradient_on(tiny_policy, algorithm, groups, 4096)
+    assert whole.abs().max() > 1e-5
+    permuted_groups = [Group(g.problem, g.rollouts[::-1]) for g in (groups[2], groups[0], groups[3], groups[1])]
+    for given, max_tokens in ((groups, 1), (groups, 16), (permuted_groups, 24)):
+        off = (gradient_on(tiny_policy, algorithm, given, max_tokens) - whole).abs().max()
+        assert off <= 1e-4 * whole.abs().max()

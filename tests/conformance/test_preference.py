@@ -28,7 +28,10 @@ LENGTHS = [[3, 1], [4, 2], [1, 5], [3, 3]]
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(params=component.names("preference"))
+VARIANTS = [{"name": "ipo", "over": "sum"}, {"name": "dpo", "alpha": 0.0}]
+
+
+@pytest.fixture(params=[*component.names("preference"), *VARIANTS], ids=str)
 def preference(request: pytest.FixtureRequest) -> Preference:
     return component.build("preference", request.param)
 

@@ -272,6 +272,11 @@ def kl_exact(i: Any, e: Any) -> None:
         near((pi * of(logp, ref)).sum(), e[name])
         near(gradient((pi.detach() * of(logp, ref)).sum()), e["gradient"][f"{name} in loss"])
     near(gradient((pi.detach() * divergence.k1(logp, ref).detach() * logp).sum()), e["gradient"]["k1 in reward"])
+    near(
+        gradient((pi.detach() * divergence.k3(logp, ref).detach() * logp).sum()), e["gradient"]["k3 in reward"]
+    )  # biased
+    for name, of in (("k1", divergence.k1), ("k3", divergence.k3)):
+        near((pi * of(logp, ref).square()).sum() - (pi * of(logp, ref)).sum().square(), e["variance"][name])
     rho = surrogate.ratio(logp, logp.detach())
     near(gradient((pi.detach() * rho * divergence.k3(logp, ref)).sum()), e["gradient"]["ratio k3 in loss"])
     near(gradient((pi * (logp - ref)).sum()), e["gradient"]["k2 in loss"])  # the exact KL(pi||ref)

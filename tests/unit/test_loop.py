@@ -126,6 +126,24 @@ def test_the_first_update_after_a_rollout_has_ratio_one(policy: Policy, tmp_path
     assert policy.version == 3
 
 
+@pytest.mark.parametrize("lies", [False, True])
+def test_an_engine_with_old_weights_is_noticed(policy: Policy, tmp_path: Path, lies: bool) -> None:
+    """H14 where it says of which version its weights are, H7 also where it does not."""
+    source = rl(policy, EveryOther())
+    session = Torch().open(copy.deepcopy(policy))
+
+    def refresh(now: Policy) -> None:
+        session.policy.version = now.version if lies else session.policy.version
+
+    session.refresh = refresh
+    source.engine = session
+    train(job(policy, source, PolicyGradient(ALGORITHM, 1.0), tmp_path, steps=8, optim=Optim(lr=1e-2)))
+    found = {event["rule"] for event in events(tmp_path) if event["event"] == "health" and event["holds"]}
+    assert "H7" in found and ("H14" in found) != lies
+    lags = [row["sampler/lag"] for row in rows(tmp_path)]
+    assert lags == [0.0] * 8 if lies else lags == [float(step) for step in range(8)]
+
+
 def test_a_step_without_signal_changes_no_weight_and_no_moment(policy: Policy, tmp_path: Path) -> None:
     before = weights(policy)
     source = rl(policy, Nobody())

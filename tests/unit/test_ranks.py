@@ -22,13 +22,14 @@ from earnest.models.base import Policy
 from earnest.models.critic import Critic
 from earnest.models.tiny import Tiny
 from earnest.train.losses import PolicyGradient
+from earnest.train.mismatch import Mismatch
 from earnest.train.reference import Reference
 from earnest.train.step import accumulate, update
-from earnest.train.updates import Learning, Planner
+from earnest.train.updates import Entropy, Learning, Planner
 from earnest.types import Group, Machine
-from judged_groups import judged_groups
+from judged_groups import judged_groups, with_steps
 
-ALGORITHMS = component.names("algorithm")
+ALGORITHMS = [*component.names("algorithm"), "ppo with a critic of its own", "process_grpo with judged steps"]
 LR = 0.01
 IMITATED = demonstrations([((3, 4), (5, 6, 2)), ((7,), (8, 2)), ((9, 3), (4, 4, 4, 2))])
 """Three, which two ranks cannot share out evenly."""
@@ -47,19 +48,22 @@ def opened() -> Policy:
     return Tiny().open(Machine(device="cpu", dtype="float32", threads=1), seed=0)
 
 
-def trained(name: str, groups: list[Group], ranks: Ranks) -> dict[str, Any]:
+def trained(case: str, groups: list[Group], ranks: Ranks) -> dict[str, Any]:
     """Two updates of one step's groups: weights and metrics."""
+    name, _, special = case.partition(" with ")
     policy, algorithm = opened(), made(name)
-    critic = Critic(policy) if "critic" in algorithm.needs else None
+    groups = with_steps(groups) if special == "judged steps" else groups
+    critic = Critic(policy, opened() if special else None) if "critic" in algorithm.needs else None
     other = copy.deepcopy(policy)
     with torch.no_grad():
         for i, (_, parameter) in enumerate(other.parameters()):
             parameter.add_(
                 0.05 * parameter.abs().mean() * torch.cos(torch.arange(parameter.numel()) + i).view_as(parameter)
             )
-    learning = Learning(seed=3, temperature=1.0, max_tokens=24, minibatches=2)
+    entropy = Entropy(bonus=0.1, top_share=None if algorithm.one_action else 0.6)
+    learning = Learning(seed=3, temperature=1.0, max_tokens=24, minibatches=2, entropy=entropy)
     planner = Planner(policy, algorithm, learning, critic=critic, reference=Reference(other, algorithm.kl), ranks=ranks)
-    loss = PolicyGradient(algorithm, 1.0, critic)
+    loss = PolicyGradient(algorithm, 1.0, critic, mismatch=Mismatch(method="sequence_tis"), with_entropy=True)
     parameters = [*policy.parameters(), *loss.head_parameters()]
     # not AdamW, which makes a full-size step of the rounding in a gradient of zero
     optimizer = torch.optim.SGD([{"params": [p for _, p in parameters], "lr_scale": 1.0}])

@@ -209,6 +209,11 @@ def test_a_verifier_of_steps_may_be_a_part_of_another(verifier: str) -> None:
     check(of(text, "rl.algorithm=process_grpo").recipe)
 
 
+@pytest.mark.parametrize("name", ["top_p", "top_k"])
+def test_rollouts_come_from_the_whole_distribution(name: str) -> None:
+    assert "drawn from the whole distribution" in refused(TEXT, f"rl.{name}=1")
+
+
 def test_a_policy_that_would_never_learn_is_refused() -> None:
     assert "the policy would never learn" in refused(TEXT, "rl.algorithm=ppo", "rl.critic.warmup=50")
 

@@ -247,6 +247,20 @@ def page_of(run: RunOnDisk, **fields: Any) -> str:
     return write_report(run.finish(**fields)).read_text(encoding="utf-8")
 
 
+def test_a_curriculum_does_not_pass_for_the_pool(tmp_path: Path):
+    run = trained(tmp_path / "chosen")
+    rows = [
+        {"step": s, "pass_rate": 0.5, "pass_rate/drawn_uniformly": 0.1 * s, "curriculum/known": 0.9} for s in (1, 2, 3)
+    ]
+    run.lines("rl/metrics.jsonl", rows)
+    page = page_of(run)
+    assert "These are the problems that the curriculum chose" in page
+    assert "Solve rate on problems drawn whatever their difficulty" in page
+    plain = page_of(trained(tmp_path / "plain"))
+    assert "the curriculum chose" not in plain and "whatever their difficulty" not in plain
+    assert "Solve rate on training problems" in plain
+
+
 def test_a_control_arm_is_named_by_what_sets_it_apart(tmp_path: Path):
     run = trained(tmp_path)
     run.stage(

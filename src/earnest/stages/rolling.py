@@ -5,11 +5,11 @@ and what is said after the last. Not what is made of the rollouts.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -107,6 +107,16 @@ class RolloutStage(Remedies, TrainingStage):
     gate_problems: int = Field(100, gt=1)
     """Dev problems whose samples the gates look at; so many of each part of a mixture."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _draws_from_the_whole_distribution(cls, values: Any) -> Any:
+        cut = [name for name in ("top_p", "top_k", "min_p") if isinstance(values, Mapping) and name in values]
+        if cut:
+            raise ValueError(
+                f"{', '.join(cut)}: rollouts are drawn from the whole distribution, whose log-probs the loss has; leave it out"
+            )
+        return values
+
     @model_validator(mode="after")
     def _few_live_has_an_effect(self) -> Self:
         if self.few_live == 0 and is_set(self, "on_few_live"):
@@ -145,6 +155,7 @@ class RolloutStage(Remedies, TrainingStage):
         task = self.task or context.task
         reader = roller(context, policy)
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        assert sampling.is_full_distribution
         with context.engine.open(policy) as engine:
             if looking_at(self.gates, Samples) and checkpoint.latest(context.log.checkpoints) is None:
                 self._pass_gates(context, task, reader, engine, sampling)

@@ -46,22 +46,34 @@ def _entropy(row: Row) -> float | None:
 
 
 SOLVED = Curve("pass_rate", "Solve rate on training problems, %", _of("pass_rate"), percent=True)
+UNIFORM = Curve(
+    "drawn_uniformly",
+    "Solve rate on problems drawn whatever their difficulty, %",
+    _of("pass_rate/drawn_uniformly"),
+    percent=True,
+)
+CHOSEN = "These are the problems that the curriculum chose, harder ones as the policy improves."
 DEV = Curve("worked_accuracy", "Dev accuracy of worked traces, %", _of("dev/worked_accuracy"), percent=True)
-RL_CURVES = (
-    SOLVED,
-    Curve("reward", "Mean reward", _of("reward")),
-    Curve("mixed", "Groups with mixed rewards, %", _mixed, percent=True),
+SAMPLED_CURVES = (
     Curve("length", "Mean completion length, tokens", _of("completions/mean_length")),
     Curve("clipped", "Cut at the token limit, %", _of("completions/clipped_ratio"), percent=True),
     Curve("entropy", "Entropy per token, nats", _entropy),
     Curve("grader_errors", "Grader errors, %", _of("verdict/error"), percent=True),
 )
+RL_CURVES = (
+    SOLVED,
+    UNIFORM,
+    Curve("reward", "Mean reward", _of("reward")),
+    Curve("mixed", "Groups with mixed rewards, %", _mixed, percent=True),
+    *SAMPLED_CURVES,
+)
 PAIR_CURVES = (
     SOLVED,
+    UNIFORM,
     Curve("live", "Prompts that made a pair, %", _of("groups/live"), percent=True),
     Curve("margins", "Margin of the implicit rewards", _of("rewards/margins")),
     Curve("chosen_change", "Change of log p of the chosen, nats", _of("logps/chosen_change")),
-    *RL_CURVES[3:],
+    *SAMPLED_CURVES,
 )
 OTHER_CURVES = (DEV, Curve("loss", "Loss per token, nats", _of("loss")))
 
@@ -70,10 +82,14 @@ def curves(stage: StageRun, rollouts: StageRollouts | None) -> list[Figure | Non
     """Every metric of the stage that was measured twice at least; rates of known problems with a band."""
     banded = {SOLVED.key: solve_rate(rollouts), DEV.key: dev_accuracy(stage)}
     wanted = {"rl": RL_CURVES, "preference": PAIR_CURVES}.get(stage.kind, OTHER_CURVES)
-    return [_curve(stage.id, c, banded.get(c.key) or points(stage.metrics, c.read)) for c in wanted]
+    chosen = any("curriculum/known" in row for row in stage.metrics)
+    notes = {SOLVED.key: CHOSEN} if chosen else {}
+    return [
+        _curve(stage.id, c, banded.get(c.key) or points(stage.metrics, c.read), notes.get(c.key, "")) for c in wanted
+    ]
 
 
-def _curve(stage: str, curve: Curve, found: Sequence[Point]) -> Figure | None:
+def _curve(stage: str, curve: Curve, found: Sequence[Point], about: str) -> Figure | None:
     if len(found) < 2 or (curve.key == "grader_errors" and not any(p.value for p in found)):
         return None
     scale = 100 if curve.percent else 1
@@ -100,7 +116,8 @@ def _curve(stage: str, curve: Curve, found: Sequence[Point]) -> Figure | None:
             (*row, text.interval(p.ci95, scale=scale), text.number(p.n), text.number(p.distinct))
             for row, p in zip(rows, found, strict=True)
         ]
-    notes = ["Each point is the mean of neighbouring steps."] if joined else []
+    notes = [about] if about else []
+    notes += ["Each point is the mean of neighbouring steps."] if joined else []
     notes += ["The band is the 95 % interval, clustered by problem."] if banded else []
     return Figure(
         name=f"{stage}-{curve.key}", group=f"stage:{stage}", title=curve.title, svg=to_svg(figure),
