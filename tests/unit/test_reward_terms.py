@@ -293,6 +293,12 @@ def test_nor_do_several_groups_of_one_verdict_against_each_other(spec: Any, righ
         assert not credit.advantage_T.any() and not credit.live_N.any()
 
 
+def test_a_group_that_a_term_does_not_apply_to_is_left_as_it_is() -> None:
+    pure = [a_group([1.0, 1.0], [1, 2], n) for n in range(3)]
+    shape = own(0.0, -1.0, None, None, -0.5, None, shapes=True)
+    assert paid(pure, (own(*[1.0] * 6), shape)) == [0.5, 0.5, 1.0, 1.0, 0.5, 0.5]
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_groups_of_one_are_compared_with_each_other(spec: Any) -> None:
     weighted = terms(spec)

@@ -108,7 +108,7 @@ def _level(
 
     level: what counts of each rollout's scores, which is changed.
     """
-    by_verdict: dict[bool | None, list[int]] = {}
+    alike: dict[tuple[bool | None, int], list[int]] = {}  # by verdict and term
     levelled = 0
     for bundle in bundles:
         graded = [i for i in bundle if _has_reward(rollouts[i], level[i])]
@@ -116,17 +116,16 @@ def _level(
         standing = [sum(_shares(terms, level[i], only_standing=True)) for i in graded]
         if len(verdicts) != 1 or not _same(standing):
             continue
-        by_verdict.setdefault(verdicts.pop(), []).extend(graded)
-        levelled += any(
-            len({level[i][place] for i in graded}) > 1 for place, term in enumerate(terms) if not term.stands_alone
-        )
-    for graded in by_verdict.values():
-        for place, term in enumerate(terms):
-            scores = [score for i in graded if isinstance(score := level[i][place], float)]
-            if scores and not term.stands_alone:
-                mean = fmean(scores)
-                for i in graded:  # also those to which the term does not apply: adding nothing would tell them apart
-                    level[i][place] = mean
+        verdict = verdicts.pop()
+        scores = {p: {level[i][p] for i in graded} for p, term in enumerate(terms) if not term.stands_alone}
+        levelled += any(len(found) > 1 for found in scores.values())
+        for place, found in scores.items():
+            if found != {None}:  # if it applies to any: adding nothing to the others would tell them apart
+                alike.setdefault((verdict, place), []).extend(graded)
+    for (_, place), graded in alike.items():
+        mean = fmean(score for i in graded if isinstance(score := level[i][place], float))
+        for i in graded:
+            level[i][place] = mean
     return levelled
 
 
