@@ -294,9 +294,10 @@ def test_nor_do_several_groups_of_one_verdict_against_each_other(spec: Any, righ
 
 
 def test_a_group_that_a_term_does_not_apply_to_is_left_as_it_is() -> None:
-    pure = [a_group([1.0, 1.0], [1, 2], n) for n in range(3)]
-    shape = own(0.0, -1.0, None, None, -0.5, None, shapes=True)
-    assert paid(pure, (own(*[1.0] * 6), shape)) == [0.5, 0.5, 1.0, 1.0, 0.5, 0.5]
+    rows = [make_rollout(1, index, 1.0, 3) for index in (2, 3)]
+    groups = [a_group([1.0, 1.0], [1, 2]), Group(rows[0].problem, tuple(rows))]
+    assert paid(groups, (own(*[1.0] * 4), own(0.0, -1.0, None, None, shapes=True))) == [0.5, 0.5, 1.0, 1.0]
+    assert paid(groups, (own(*[1.0] * 4), own(0.0, -1.0, 1.0, None, shapes=True))) == [1.0] * 4
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
