@@ -42,7 +42,6 @@ class State:
 def measured(method: str) -> State:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-    from transformers.utils import logging
 
     from earnest.component import build
     from earnest.models.critic import Critic
@@ -51,9 +50,6 @@ def measured(method: str) -> State:
     from earnest.train.optim import Optim, build_optimizer
     from earnest.train.step import accumulate
     from earnest.train.updates import Learning, Planner
-
-    logging.set_verbosity_error()
-    torch.manual_seed(0)
 
     def opened() -> Policy:
         return Policy(LlamaForCausalLM(LlamaConfig(**SHAPE)), tokenizer)
@@ -75,6 +71,14 @@ def measured(method: str) -> State:
     moments = sum(x.nbytes for p in trained for x in optimizer.state[p].values() if isinstance(x, torch.Tensor))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return State(method, sum(p.nbytes for p in trained), gradients, moments, peak)
+
+
+def _in_silence(method: str) -> State:
+    """In a process of its own, whose loggers are nobody else's."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    return measured(method)
 
 
 def _one_token() -> object:
@@ -115,7 +119,7 @@ def main() -> None:
     found = []
     for method in METHODS:  # one after the other, each in a fresh process: peaks do not mix
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found.append(pool.apply(measured, (method,)))
+            found.append(pool.apply(_in_silence, (method,)))
     rows = [{**asdict(s), "total": s.total, "of_grpo": s.total / found[0].total} for s in found]
     if asked.json:
         print(json.dumps({"benchmark": "state", "rows": rows}))
