@@ -6,7 +6,7 @@ differences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -224,3 +224,18 @@ class Toy:
         return torch.cat(
             [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(shapes, grads, strict=True)]
         )
+
+    def differences(self, value: Callable[[], Tensor], h: float = 1e-6) -> Tensor:
+        """The gradient of a value in all parameters, as `gradient` has it, by finite differences."""
+        found: list[float] = []
+        for table in (self.logits, self.critic):
+            flat = table.data.view(-1)
+            for i in range(len(flat)):
+                kept = float(flat[i])
+                flat[i] = kept + h
+                above = value().item()
+                flat[i] = kept - h
+                below = value().item()
+                flat[i] = kept
+                found.append((above - below) / (2 * h))
+        return torch.tensor(found, dtype=torch.float64)
