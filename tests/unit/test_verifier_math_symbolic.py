@@ -100,6 +100,63 @@ def test_what_has_no_value_is_no_answer_to_anything(undefined: str) -> None:
     assert paid == []
 
 
+ZERO = r"2\cdot 2^{1000000}-2^{1000001}"
+DISGUISED = [  # what sympy would cancel or take for something else: a divisor that is 0, a pole within a series, another root
+    (r"\sqrt{2}", rf"\sqrt{{2}}\frac{{{ZERO}}}{{{ZERO}}}"),
+    (r"\sqrt{2}", rf"\sqrt{{2}}({ZERO})^0"),
+    (r"\pi", rf"\pi^{{({ZERO})^0}}"),
+    ("x+1", f"x+({ZERO})^0"),
+    (r"(0,\sqrt{2})", rf"(0,\sqrt{{2}}\frac{{{ZERO}}}{{{ZERO}}})"),
+    (r"\sum_{k=1}^{\infty}\frac{1}{k^2}", rf"\frac{{\pi^2}}{{6}}\cdot\frac{{{ZERO}}}{{{ZERO}}}"),
+    (r"\pi", rf"\pi+({ZERO}-3)!-({ZERO}-3)!"),
+    ("10^{1000000}x", r"10^{1000000}x\cdot\frac{(x+1)^2-x^2-2x-1}{(x+1)^2-x^2-2x-1}"),
+    ("x+1", r"x+\frac{((x-1)(x+1)-x^2+1)^{20000}}{((x-1)(x+1)-x^2+1)^{20000}}"),
+    (r"\sum_{k=1}^{5000} k", r"\sum_{k=1}^{5000}k\frac{k-3}{k-3}"),
+    (r"\sum_{k=1}^{5000} k", r"\sum_{k=1}^{5000}k\cdot(k-7)^0"),
+    (r"\sum_{k=1}^{3}k", r"\sum_{k=1}^{\infty}6\frac{(k-1)^0}{2^k}"),
+    ("10^{1000000}", r"10^{1000000}+\emptyset-\emptyset"),
+    ("10^{1000000}", r"10^{1000000}\frac{\mathbb{R}}{\mathbb{R}}"),
+    (r"\frac{\pi}{4}", r"\frac{\pi}{4}+10^{20000}(\mathbb{R}-\mathbb{R})"),
+    (r"10^{1000000}(-x^2)^{1/3}", r"10^{1000000}e^{i\pi/3}(x^2)^{1/3}"),
+    (r"10^{1000000}(-2)^{1/3}", r"10^{1000000}e^{i\pi/3}2^{1/3}"),
+    (r"10^{1000000}+\sin(\pi x)", "10^{1000000}+x!-x!"),
+]
+
+
+@pytest.mark.parametrize(("gold", "answer"), DISGUISED)
+def test_what_only_looks_like_a_value_is_not_paid(gold: str, answer: str) -> None:
+    assert graded(gold, answer).correct is False
+
+
+def test_a_forked_process_asks_a_worker_of_its_own() -> None:
+    code = """
+import os, sys
+from earnest.verifiers.math import Math
+from grading import grade
+ask = Math(symbolic=True)
+ask.conditions()
+children = []
+for child in range(2):
+    pid = os.fork()
+    if not pid:
+        own = 1 - child  # the first grades right answers, the second wrong ones
+        found = {grade(ask, rf"\\boxed{{1+10^{{{n}}}+{child}}}", rf"10^{{{n}}}+1").correct for n in range(2_000_000, 2_000_100)}
+        os._exit(0 if found == {bool(own)} else 1)
+    children.append(pid)
+ends = [os.waitpid(pid, 0)[1] for pid in children]
+sys.exit(0 if ends == [0, 0] and grade(ask, r"\\boxed{1+10^{3000000}}", r"10^{3000000}+1").correct else 1)
+"""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
 BOMBS = [
     r"\sum_{k=1}^{\infty} \frac{\sin(k)\cos(k^2)}{k^3+\sqrt{k}}", r"\prod_{k=1}^{\infty} (1+\frac{\sin(k)}{k^{k}})",
     r"7^{7^{7^{7^7}}}", r"10^{10^{10}}!", r"(10^{9})!", r"\binom{10^9}{5\cdot 10^8}", r"\sum_{k=1}^{10^9} k!",
@@ -172,11 +229,12 @@ def test_a_pair_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_text_reaches_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(symbolic, "_ask", lambda pair, until: seen.extend(pair) or False)
-    graded(r"10^{1000000}+x", r"\text{__import__('os')}+10^{1000000}")
-    graded(r"10^{1000000}+x", r"__class__+10^{1000000}")
-    assert not seen, "the grammar reads neither"
-    graded(r"10^{1000000}+x", r"x+1+10^{1000000}")
-    assert seen and all(set(part) <= set('[]", +*/^-0123456789x') for part in seen), seen
+    graded(r"10^{1000000}+\pi", r"\text{__import__('os')}+10^{1000000}")
+    graded(r"10^{1000000}+\pi", r"__class__+10^{1000000}")
+    graded(r"10^{1000000}+x", r"x+10^{1000000}+1")
+    assert not seen, "the grammar reads neither of two, and letters are not asked about"
+    graded(r"10^{1000000}+\pi", r"\pi+1+10^{1000000}")
+    assert seen and all(set(part) <= set('[]", +*/^-0123456789pi') for part in seen), seen
 
 
 @pytest.mark.parametrize("source", ["raise ImportError('no sympy here')", "import no_such_module_anywhere"])

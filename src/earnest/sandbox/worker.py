@@ -207,6 +207,13 @@ def _signal(number: int) -> str:
     return f"signal {number}"
 
 
+def _forget() -> None:
+    """In a forked process: the workers are its parent's, and an answer read here would be missing there."""
+    global _WORKERS, _LOCK
+    _WORKERS, _LOCK = {}, threading.Lock()
+
+
 _WORKERS: dict[Callee, Worker] = {}
 _LOCK = threading.Lock()
 atexit.register(close_all)
+os.register_at_fork(after_in_child=_forget)

@@ -76,7 +76,7 @@ class Math(Verifier):
     version: ClassVar[str] = "3"
 
     symbolic: bool = False
-    """Ask sympy about two expressions that are too large to work out by counting, or are sums without an end (extra `math`)."""
+    """Ask sympy about two numbers that are too large to work out by counting, or of which one is a series (extra `math`)."""
 
     @property
     def label(self) -> str:

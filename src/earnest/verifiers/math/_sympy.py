@@ -1,8 +1,8 @@
 """The process behind `symbolic`: builds two trees with sympy's constructors and looks whether their difference is zero.
 
-Nothing is parsed here and nothing evaluated by name: what is not in the table has no meaning, and what sympy gives a value that
-has none to a careful person (0^0, a division by what may be zero, infinity but for the bound of a sum) is refused. Letters are
-real, and those that count are whole.
+Nothing is parsed here and nothing evaluated by name: what is not in the table has no meaning. There are no letters but the
+indices of series, and what is divided by, or raised to a power, has to be known to have an inverse, or a real power: sympy would
+have 0^0 = 1 and A / A = 1 for an A that is 0 in disguise. A series comes from a gold, which may have more.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def is_zero(first: str, second: str, cpu_s: float) -> bool:
     signal.signal(signal.SIGVTALRM, _stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, cpu_s)
     try:
-        trees = json.loads(first), json.loads(second)
-        whole = frozenset[str]().union(*map(_whole, trees))
-        a, b = (_built(tree, whole, frozenset()) for tree in trees)
+        a, b = (_built(json.loads(tree), frozenset()) for tree in (first, second))
         return _vanishes(a - b)
     except (_Outside, MemoryError, RecursionError, ArithmeticError, ValueError, TypeError, NotImplementedError):
         return False
@@ -64,58 +62,47 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise _Outside
 
 
-def _whole(tree: list[Any], *, counts: bool = False) -> frozenset[str]:
-    """The letters that stand in the index or a bound of a sum, or in a factorial."""
+def _built(tree: list[Any], bound: frozenset[str]) -> Any:
+    """bound: indices of the series around it, which may have a constant's name."""
     name, *below = tree
     if not below:
-        return frozenset([name] if counts else [])
-    return frozenset[str]().union(
-        *(
-            _whole(part, counts=counts or name == "!" or (name in _SERIES and place < 3))
-            for place, part in enumerate(below)
-            if isinstance(part, list)
-        )
-    )
-
-
-def _built(tree: list[Any], whole: frozenset[str], bound: frozenset[str]) -> Any:
-    """bound: indices of the sums around it, which may have a constant's name."""
-    name, *below = tree
-    if not below:
-        if name not in bound and name in _CONSTANTS:
-            return _CONSTANTS[name]
-        if name == "oo":
+        if name in bound:
+            return _index(name)
+        if name not in _CONSTANTS:
             raise _Outside
-        return sympy.Symbol(name, real=True, integer=True if name in whole else None)
+        return _CONSTANTS[name]
     if below == [""]:
         return sympy.Rational(name)
-    found = _series(name, below, whole, bound) if name in _SERIES else _applied(name, below, whole, bound)
-    if found.has(S.Infinity, S.NegativeInfinity, S.ComplexInfinity, S.NaN) and name not in _SERIES:
-        raise _Outside
-    return found
-
-
-def _applied(name: str, below: list[Any], whole: frozenset[str], bound: frozenset[str]) -> Any:
+    if name in _SERIES:
+        return _series(name, below, bound)
     if name not in _OPERATIONS:
         raise _Outside
-    return _OPERATIONS[name](*(_built(part, whole, bound) for part in below))
+    return _OPERATIONS[name](*(_built(part, bound) for part in below))
 
 
-def _series(name: str, below: list[Any], whole: frozenset[str], bound: frozenset[str]) -> Any:
+def _index(name: str) -> Any:
+    return sympy.Symbol(name, integer=True)
+
+
+def _series(name: str, below: list[Any], bound: frozenset[str]) -> Any:
     """A sum or product from a whole number to one that is no smaller, or without an end."""
     (index,), first, last, body = below
-    lower = _built(first, whole, bound)
-    upper = S.Infinity if last == ["oo"] else _built(last, whole, bound)
+    lower = _built(first, bound)
+    upper = S.Infinity if last == ["oo"] else _built(last, bound)
     if not (lower.is_Integer and (upper is S.Infinity or (upper.is_Integer and upper >= lower))):
         raise _Outside
-    within = _built(body, whole | {index}, bound | {index})
-    return _SERIES[name](within, (sympy.Symbol(index, real=True, integer=True), lower, upper))
+    return _SERIES[name](_built(body, bound | {index}), (_index(index), lower, upper))
+
+
+def _has_index(x: Any) -> bool:
+    return any(not symbol.name.startswith("#") for symbol in x.free_symbols)
 
 
 def _power(base: Any, exponent: Any) -> Any:
     """The power. One of numbers that is too large to be written out is a power of unknowns, one for each prime of the base: what
     holds for all positive values holds for those."""
-    if not base.free_symbols and not (base.is_positive or (base.is_zero is False and exponent.is_Integer)):
+    known = base.is_positive or (base.is_Rational and not base.is_zero and exponent.is_Integer)
+    if not known and not (_has_index(base) and exponent.is_Integer):
         raise _Outside
     numbers = base.is_Rational and exponent.is_Rational
     if not numbers or max(int(base.p).bit_length(), int(base.q).bit_length()) * abs(exponent) <= LARGEST:
@@ -128,18 +115,20 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 def _over(top: Any, bottom: Any) -> Any:
-    """The quotient, where the divisor is known not to be zero, or has letters and so is zero at points at most."""
-    if bottom.is_zero or (bottom.is_zero is None and not bottom.free_symbols):
-        raise _Outside
-    return top / bottom
+    """The quotient, where the divisor is known to be above or below zero, or is an expression in the index of a series."""
+    if bottom.is_positive or bottom.is_negative or _has_index(bottom):
+        return top / bottom
+    raise _Outside
 
 
 def _factorial(n: Any) -> Any:
-    return sympy.factorial(n, evaluate=False) if n.is_Integer and n > MAX_FACTORIAL else sympy.factorial(n)
+    if (n.is_Integer and 0 <= n <= MAX_FACTORIAL) or _has_index(n):
+        return sympy.factorial(n)
+    raise _Outside
 
 
 def _root(x: Any, n: Any) -> Any:
-    if x.is_nonnegative and n.is_Integer and n > 1:
+    if x.is_positive and n.is_Integer and n > 1:
         return sympy.root(x, n)
     raise _Outside
 

@@ -34,27 +34,29 @@ def same(a: Node, b: Node, budget: Budget) -> bool | None:
     except Undefined:
         found = None
     except Unreadable as refused:
-        if not refused.limit or budget.beyond is None or not budget.beyond(a, b):
-            raise
-        return True
-    if found is None and budget.beyond is not None and _is_endless(a) != _is_endless(b):
-        closed = b if _is_endless(a) else a
-        return True if _has_value(closed, budget) and budget.beyond(a, b) else None
-    return found
+        if refused.limit and not names and _beyond(a, b, budget):
+            return True
+        raise
+    return True if found is None and not names and _is_series(a) != _is_series(b) and _beyond(a, b, budget) else found
 
 
-def _is_endless(node: Node) -> bool:
-    """True for what has a sum or product without an end in it."""
-    if isinstance(node, Op) and node.name in ("sum", "prod") and Sym("oo") in node.args[1:3]:
-        return True
-    return any(_is_endless(child) for child in children(node))
+def _beyond(a: Node, b: Node, budget: Budget) -> bool:
+    """Whether somebody else shows two numbers to be equal. Of a series and a number the number has to have a value here."""
+    if budget.beyond is None or (_is_series(a) and _is_series(b)):
+        return False
+    closed = b if _is_series(a) else a if _is_series(b) else None
+    return (closed is None or _has_value(closed)) and budget.beyond(a, b)
 
 
-def _has_value(node: Node, budget: Budget) -> bool:
-    names = sorted(symbols(node))
+def _is_series(node: Node) -> bool:
+    """True for what has a sum or product with bounds in it."""
+    return (isinstance(node, Op) and node.name in ("sum", "prod")) or any(_is_series(child) for child in children(node))
+
+
+def _has_value(node: Node) -> bool:
     try:
-        return bool(_of_letters(node, node, names, budget) if names else _of_constants(node, node, budget))
-    except Undefined:
+        return bool(_of_constants(node, node, Budget()))
+    except (Undefined, Unreadable):
         return False
 
 

@@ -1,5 +1,5 @@
-"""The last tier of `math`, where it is asked for: sympy, about two expressions that are too large to work out by counting, or of
-which one is a sum without an end.
+"""The last tier of `math`, where it is asked for: sympy, about two numbers that are too large to work out by counting, or of
+which one is a series.
 
 sympy works in a process of its own, with limits on its memory and processor time, that is killed past a deadline. It never meets
 a text: what crosses over is the two trees that the grammar has read, and every node is built by name (`_sympy`). What it has not
@@ -10,6 +10,7 @@ it is off unless a recipe says otherwise.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from contextlib import suppress
@@ -34,6 +35,15 @@ _opened = False
 
 class _Unanswered(Exception):
     """There was no time, no process, or it was killed: another time it may be answered."""
+
+
+def _forget() -> None:
+    """In a forked process, which has no worker and maybe half a turn of its parent's."""
+    global _TURN, _opened
+    _TURN, _opened = threading.Lock(), False
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def open_process() -> None:
