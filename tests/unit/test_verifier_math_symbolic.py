@@ -123,6 +123,15 @@ DISGUISED = [  # what sympy would cancel or take for something else: a divisor t
 ]
 
 
+@pytest.mark.parametrize(
+    "gold", [r"\sqrt{2}", r"\pi", "e-1", r"\sqrt{2}+\sqrt{3}", r"\ln 2", "2+3i", r"\frac{\pi^2}{6}"]
+)
+@pytest.mark.parametrize("more", [r"+\sum_{k=1}^{\infty}\frac{0}{k-3}", r"\cdot\prod_{k=1}^{5000}\frac{k-3}{k-3}"])
+def test_an_answer_with_a_series_is_not_worked_out(gold: str, more: str) -> None:
+    """So what is let through within a series is a gold's."""
+    assert graded(gold, f"({gold}){more}").correct is False
+
+
 @pytest.mark.parametrize(("gold", "answer"), DISGUISED)
 def test_what_only_looks_like_a_value_is_not_paid(gold: str, answer: str) -> None:
     assert graded(gold, answer).correct is False

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from earnest.component import BuildContext, KeyedConfigError
+from earnest.models import lora as adapters
 from earnest.models.base import Model, Policy
-from earnest.models.lora import Lora, attach, require
+from earnest.models.lora import Lora
 from earnest.types import Machine
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ class HF(Model):
 
     def require(self) -> None:
         if self.lora is not None:
-            require()
+            adapters.require()
 
     def to_train(self, policy: Policy, seed: int) -> Policy:
         if self.lora is not None:
-            attach(policy.module, self.lora, seed)
+            adapters.attach(policy.module, self.lora, seed)
         return policy
 
     def open_tokenizer(self) -> PreTrainedTokenizerBase:

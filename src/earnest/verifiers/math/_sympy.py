@@ -2,7 +2,8 @@
 
 Nothing is parsed here and nothing evaluated by name: what is not in the table has no meaning. There are no letters but the
 indices of series, and what is divided by, or raised to a power, has to be known to have an inverse, or a real power: sympy would
-have 0^0 = 1 and A / A = 1 for an A that is 0 in disguise. A series comes from a gold, which may have more.
+have 0^0 = 1 and A / A = 1 for an A that is 0 in disguise. Within a series more is let through: it is a gold's, because an answer
+with one is not worked out (`compare`), whatever is found here.
 """
 
 from __future__ import annotations
