@@ -154,6 +154,8 @@ class StageLog:
         self.metrics = AppendLog(folder / "metrics.jsonl")
         self.events = AppendLog(folder / "events.jsonl")
         self.rollouts = AppendLog(folder / "rollouts" / "rollouts.jsonl")
+        self.step = 0
+        """The last step whose row is written."""
         self.events.mend()
 
     @property
@@ -161,8 +163,8 @@ class StageLog:
         return self.folder / "checkpoints"
 
     def event(self, event: str, message: str, *, level: str = "info", **data: Json) -> None:
-        """One line of `events.jsonl`: what happened besides the numbers."""
-        _write_event(self.events, event, message, level, data)
+        """One line of `events.jsonl`: what happened besides the numbers, and behind which of its steps (0: before the first)."""
+        _write_event(self.events, event, message, level, {"step": self.step, **data})
 
     def lengths(self) -> dict[str, int]:
         """How far the logs reach now, and have reached the disk. Events are history and are never cut."""

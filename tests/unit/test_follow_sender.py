@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,8 @@ class Live:
         self.said: list[str] = []
         self.follower, self.sender = Follower(run, per_step=tracker.rollouts), Sender(run, tracker, self.said.append)
 
-    def look(self) -> None:
-        self.sender.see(self.follower.look())
+    def look(self, *, last: bool = False) -> None:
+        self.sender.see(self.follower.look(), last=last)
 
 
 def test_live_and_afterwards_the_same_is_sent(run: Path, tmp_path: Path) -> None:
@@ -81,6 +83,44 @@ def test_live_and_afterwards_the_same_is_sent(run: Path, tmp_path: Path) -> None
     after.look()
     after.sender.finish("done", {"verdict": "learned"})
     assert recorded(tmp_path / "again" / "sent.jsonl", "open", "log", "rollouts", "alert", "finish") == sent
+
+
+@pytest.mark.parametrize("looks", list(itertools.product((False, True), repeat=5)))
+def test_when_it_is_looked_at_changes_nothing_of_what_is_sent(run: Path, tmp_path: Path, looks: Sequence[bool]) -> None:
+    log = StageLog(run / "rl")
+    live = Live(run, recorder(tmp_path, rollouts=0))
+
+    def warn(text: str) -> None:
+        log.event("gate", text, level="warning")
+
+    def step(number: int) -> None:
+        take_step(log, number)
+        log.step = number
+
+    doings = (lambda: warn("before"), lambda: step(1), lambda: step(2), lambda: warn("behind 2"), lambda: step(3))
+    for doing, look in zip(doings, looks, strict=True):
+        doing()
+        if look:
+            live.look()
+    warn("at the end")
+    live.look(last=True)
+    assert [what[:3] for what in recorded(tmp_path / "sent.jsonl", "log", "alert")] == [
+        ["alert", "rl", 0], ["log", "rl", 1], ["log", "rl", 2], ["alert", "rl", 2], ["log", "rl", 3], ["alert", "rl", 3]
+    ]  # fmt: skip
+
+
+def test_an_alert_waits_for_its_step_and_is_not_lost_if_that_never_comes(run: Path, tmp_path: Path) -> None:
+    log = StageLog(run / "rl")
+    live = Live(run, recorder(tmp_path, rollouts=0))
+    take_step(log, 1)
+    log.events.append([{**RULE, "step": step, "message": f"Cut at {step}.", "holds": True} for step in (2, 3)])
+    live.look()
+    assert [what[0] for what in recorded(tmp_path / "sent.jsonl", "log", "alert")] == ["log"]
+    take_step(log, 2)
+    live.look()
+    assert [what[0] for what in recorded(tmp_path / "sent.jsonl", "log", "alert")] == ["log", "log", "alert"]
+    live.look(last=True)
+    assert [what[2] for what in recorded(tmp_path / "sent.jsonl", "alert")] == [2, 3]
 
 
 def test_steps_that_a_resume_takes_back_are_not_sent_again(run: Path, tmp_path: Path) -> None:
@@ -172,7 +212,7 @@ def test_a_process_that_is_killed_while_it_sends_does_not_send_twice(
 )
 def test_what_is_worth_an_alert(run: Path, tmp_path: Path, event: dict[str, Any], told: list[Any] | None) -> None:
     StageLog(run / "rl").events.append([event, event])
-    Live(run, recorder(tmp_path)).look()
+    Live(run, recorder(tmp_path)).look(last=True)
     assert [what[1:] for what in recorded(tmp_path / "sent.jsonl", "alert")] == ([told] if told else [])
 
 

@@ -204,7 +204,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_said(policy: Polic
     assert rows(tmp_path)[0]["update/taken"] == 0.0
     first, last = events(tmp_path)
     assert (first["event"], first["rule"], first["step"], first["level"]) == ("health", "H11", 1, "error")
-    assert (last["event"], last["skipped"]) == ("skipped_updates", 1)
+    assert (last["event"], last["skipped"], last["step"]) == ("skipped_updates", 1, 1)
     assert last["message"] == "1 of 1 updates were left out: their gradient was not finite"
 
 

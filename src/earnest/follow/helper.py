@@ -137,7 +137,7 @@ def follow(
         last = ended()
         news = follower.look()
         for sender in senders:
-            sender.see(news)
+            sender.see(news, last=last)
     status = str(news.info.get("status"))
     for sender in senders:
         sender.finish("killed" if status == "running" else status, summary_of(run))

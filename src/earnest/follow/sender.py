@@ -5,6 +5,8 @@ ledger in the run directory says how far each stage has been sent, and a step th
 measured first stands (with the engine `torch` the second time gives the same numbers, the clock's excepted). The ledger is
 written before a batch is sent and put back if sending fails: a process that is killed in between loses that batch at
 the tracker, never doubles it. Stages that were taken over from another run were sent by that one.
+
+What is sent, and in which order, does not depend on when the directory is looked at: an alert follows its step.
 """
 
 from __future__ import annotations
@@ -61,15 +63,18 @@ class Sender:
         self.failed: Exception | None = None
         self.sent = 0
         self.waiting: dict[tuple[str, int], list[Row]] = {}
+        self.early: dict[str, list[Row]] = {}
+        """Events of a stage that were seen before the row of their step."""
 
-    def see(self, news: News) -> None:
-        """Send what is new. An exception of the tracker ends the sending, and nothing else."""
+    def see(self, news: News, *, last: bool = False) -> None:
+        """Send what is new; at the last look, also what waits for a step that never came. An exception of the tracker ends the
+        sending, and nothing else."""
         if self.failed is not None:
             return
         try:
             for stage in news.stages:
                 if not stage.cached:
-                    self._stage(stage, news.info)
+                    self._stage(stage, news.info, last=last)
         except Exception as error:  # whatever a tracker's package may raise: training goes on without it
             self.fail(error)
 
@@ -87,17 +92,26 @@ class Sender:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         self.say(f"{self.tracker.name} gets nothing more of this run: {reason}. Later: earnest track {self.run}")
 
-    def _stage(self, stage: StageNews, info: Row) -> None:
+    def _stage(self, stage: StageNews, info: Row, *, last: bool) -> None:
         self._keep_rollouts(stage)
-        sent = self.ledger.steps.get(stage.id, 0)
-        rows = [row for row in stage.metrics.rows if _step(row) > sent]
-        for start in range(0, len(rows), BATCH):
-            self._send(stage.id, rows[start : start + BATCH], info)
-        for row in stage.events.rows:
-            self._alert(stage.id, row, info)
+        events = [event for event in stage.events.rows if _alarming(event) is not None]
+        events = sorted((*self.early.pop(stage.id, ()), *events), key=_step)
+        rows = [row for row in stage.metrics.rows if _step(row) > self._sent(stage.id)]
+        for event in events:
+            due = [row for row in rows if _step(row) <= _step(event)]
+            rows = rows[len(due) :]
+            self._log(stage.id, due, info)
+            if last or _step(event) <= self._sent(stage.id):
+                self._alert(stage.id, event, info)
+            else:
+                self.early.setdefault(stage.id, []).append(event)
+        self._log(stage.id, rows, info)
+
+    def _sent(self, stage: str) -> int:
+        return self.ledger.steps.get(stage, 0)
 
     def _keep_rollouts(self, stage: StageNews) -> None:
-        sent = self.ledger.steps.get(stage.id, 0)
+        sent = self._sent(stage.id)
         for row in stage.rollouts.rows:
             step = _step(row)
             if step > sent and step % self.tracker.rollouts_every == 0:
@@ -105,8 +119,12 @@ class Sender:
                 if len(kept) < self.tracker.rollouts and row not in kept:
                     kept.append(row)
 
+    def _log(self, stage: str, rows: Sequence[Row], info: Row) -> None:
+        for start in range(0, len(rows), BATCH):
+            self._send(stage, rows[start : start + BATCH], info)
+
     def _send(self, stage: str, rows: Sequence[Row], info: Row) -> None:
-        session, before = self._open(info), self.ledger.steps.get(stage, 0)
+        session, before = self._open(info), self._sent(stage)
         self.ledger.steps[stage] = _step(rows[-1])
         self.ledger.save()
         try:
@@ -124,8 +142,7 @@ class Sender:
 
     def _alert(self, stage: str, event: Row, info: Row) -> None:
         level = _alarming(event)
-        if level is None:
-            return
+        assert level is not None, event
         step, text = _step(event), _sound(str(event.get("message") or event.get("event")))
         mark = digest(stage, str(step), text)[:12]
         if mark in self.ledger.alerts:

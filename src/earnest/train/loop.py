@@ -171,7 +171,8 @@ def _train(job: Job) -> Totals:
         job.source.load_tensors(position.tensors)
         job.log.cut(position.logs)
         totals = Totals(**position.totals)  # type: ignore[arg-type]
-        job.log.event("resumed", f"continued from step {position.step}", step=position.step)
+        job.log.step = position.step
+        job.log.event("resumed", f"continued from step {position.step}")
         job.echo(f"[{job.name}] continued from step {position.step}")
     cost = _Flops.of(job.policy)
     monitor = Monitor(job.health, job.steps)
@@ -220,6 +221,7 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, cost: _Flo
     row |= {"time/source": working - started, "time/train": ended - working, "time/step": ended - started}
     job.log.rollouts.append([to_json(record) for record in work.records])
     job.log.metrics.append([row])
+    job.log.step = totals.steps
     return row
 
 
