@@ -50,7 +50,7 @@ def test_a_job_whose_server_dies_under_it_is_run_once_more(
 
     thread = threading.Thread(target=end_the_first)
     thread.start()
-    assert call(EXECUTED, ["import time; time.sleep(0.8); result = 7"], LONG, level=level) == 7
+    assert call(EXECUTED, ["import time; time.sleep(4); result = 7"], LONG, level=level) == 7
     thread.join()
     assert len(servers) == 2
 

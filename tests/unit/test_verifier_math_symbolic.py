@@ -30,6 +30,23 @@ def process() -> None:
     ASKING.conditions()
 
 
+LIMITS = symbolic.CALL_S, symbolic.VERDICT_S
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What sympy finds is looked at here, not what it finds on a busy machine. Its processor time stays as it is."""
+    monkeypatch.setattr(symbolic, "CALL_S", 60.0)
+    monkeypatch.setattr(symbolic, "VERDICT_S", 120.0)
+
+
+@pytest.fixture
+def limits(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits as users have them."""
+    monkeypatch.setattr(symbolic, "CALL_S", LIMITS[0])
+    monkeypatch.setattr(symbolic, "VERDICT_S", LIMITS[1])
+
+
 def graded(gold: str, answer: str, verifier: Math = ASKING) -> Verdict:
     return grade(verifier, f"\\boxed{{{answer}}}", gold)
 
@@ -140,8 +157,9 @@ def test_what_only_looks_like_a_value_is_not_paid(gold: str, answer: str) -> Non
 def test_a_forked_process_asks_a_worker_of_its_own() -> None:
     code = """
 import os, sys
-from earnest.verifiers.math import Math
+from earnest.verifiers.math import Math, symbolic
 from grading import grade
+symbolic.CALL_S, symbolic.VERDICT_S = 60.0, 120.0
 ask = Math(symbolic=True)
 ask.conditions()
 children = []
@@ -174,6 +192,7 @@ BOMBS = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("limits")
 def test_nothing_takes_long_from_64_threads_at_once_and_it_is_there_again() -> None:
     took: list[float] = []
 
@@ -188,7 +207,7 @@ def test_nothing_takes_long_from_64_threads_at_once_and_it_is_there_again() -> N
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(took) == 64 and max(took) < 4.0  # 2.0 by its limits, and others run on these cores
+    assert len(took) == 64 and max(took) < 10.0  # 2.0 by its limits, and others run on these cores
     there_again()
 
 
@@ -203,13 +222,14 @@ def there_again() -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.usefixtures("limits")
 def test_a_verdict_asks_no_more_than_its_time_allows() -> None:
     """Each of a set's members might be asked about against each of the others."""
     gold = r"\{" + ",".join(rf"\sqrt{{{n}}}" for n in range(2, 14)) + r"\}"
     sums = r"\{" + ",".join(rf"\sum_{{k=1}}^{{\infty}}(-1)^k k^{{{j}}}" for j in range(1, 13)) + r"\}"
     begun = time.monotonic()
     assert graded(gold, sums).correct is False
-    assert time.monotonic() - begun < 4.0  # 1.7 by its limits
+    assert time.monotonic() - begun < 10.0  # 1.7 by its limits; 144 questions of up to 0.6 s without them
 
 
 def test_a_process_that_is_killed_costs_one_question_at_the_time() -> None:
