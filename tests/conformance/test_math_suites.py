@@ -117,6 +117,14 @@ def test_every_gold_of_math500_meets_itself() -> None:
     assert failed == []
 
 
+@needs_data
+@pytest.mark.parametrize("answer", [r"e^{1000}\sin\pi+0i", r"9^{99}\sin\pi", r"\tanh(200)", "f(1)", "0!+0i"])
+def test_no_one_answer_is_paid_for_many_golds(answer: str) -> None:
+    golds = sorted({row["answer"] for row in lines(DATA / "math500" / "math500.jsonl")})
+    verdicts = Math().judge([make_item(f"$\\boxed{{{answer}}}$", gold) for gold in golds])
+    assert [gold for gold, v in zip(golds, verdicts, strict=True) if v.correct is not False] == []
+
+
 EQUAL = [
     {"-2,1", "1,-2"}, {"10,\\!080", "10080"}, {"120", "120^\\circ"}, {"15", "15\\mbox{ cm}^2"}, {"180^\\circ", "\\pi"},
     {"2 \\sqrt{5}", "2\\sqrt{5}"}, {"30", "30^\\circ"}, {"36", "36^\\circ"}, {"36", "\\$36"}, {"5", "x=5"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -10,7 +11,15 @@ from earnest.types import Status
 from earnest.verifiers.math import Math
 from grading import grade
 
+ROOT_2 = "1." + str(math.isqrt(2 * 10**400))[1:]
 PAID = {
+    "whole numbers": [
+        ("\\binom{n}{2}", "\\frac{n(n-1)}{2}"),
+        ("\\frac{n(n-1)}{2}", "\\binom{n}{2}"),
+        ("n(n-1)!", "n!"),
+        ("\\gcd(n,m)", "\\gcd(m,n)"),
+        ("1+f(x)", "f(x)+1"),
+    ],
     "numbers": [
         ("-17", "-17"),
         ("+8", "8"),
@@ -149,7 +158,6 @@ PAID = {
         ("\\frac{3+4i}{5}", "\\frac35+\\frac45 i"),
         ("\\frac{1}{i}", "-i"),
         ("1+i^2+2i", "2i"),
-        ("3+i^2", "2"),
         ("i^2", "-1"),
         ("3+4\\mathrm{i}", "3+4i"),
         ("e^{i\\pi/2}", "i"),
@@ -290,6 +298,80 @@ PAID = {
 }
 
 REFUSED = {
+    "rounding": [
+        ("9^{99}\\sin\\pi", "\\sqrt2"),
+        ("9^{99}\\sin\\pi", "x+1"),
+        ("9^{99}\\sin\\pi", "45^\\circ"),
+        ("9^{99}\\sin\\pi", "y=\\sin x"),
+        ("5+10^{100}\\ln 7-10^{100}\\ln 3-10^{100}\\ln(7/3)", "\\frac\\pi6"),
+        ("e^{1000}\\sin\\pi+0i", "42"),
+        ("e^{1000}\\sin\\pi+0i", "\\frac34"),
+        ("e^{1000}\\sin\\pi+0i", "5\\%"),
+        ("e^{1000}i\\sin\\pi+\\frac{i}{7}", "2+3i"),
+        ("(e^{1000}\\sin\\pi+0i,e^{1000}\\sin\\pi+0i)", "(3,4)"),
+        ("e^{1000}\\sin\\pi=42", "42"),
+        ("\\frac{\\sin\\pi}{\\sin(2\\pi)}", "-\\frac12"),
+        ("\\frac{\\sin\\pi}{\\sin(2\\pi)}", "\\frac12"),
+        ("(\\sin\\pi)^0", "1"),
+        ("42^{(\\sin\\pi)^0}", "42"),
+        ("\\frac{\\sqrt2\\sin\\pi}{\\sin\\pi}", "\\sqrt2"),
+        ("\\sqrt2+0\\cdot\\tan(\\pi/2)", "\\sqrt2"),
+        ("\\sqrt2+\\tan(\\pi/2)-\\tan(\\pi/2)", "\\sqrt2"),
+        ("\\sqrt2+\\lfloor\\sin^2 1+\\cos^2 1\\rfloor-1", "\\sqrt2"),
+    ],
+    "almost": [
+        ("\\tanh(200)", "1"),
+        ("\\cos(10^{-110})", "1"),
+        ("\\sec(10^{-200})", "1"),
+        ("\\cosh(10^{-200})", "1"),
+        ("42^{\\tanh(200)}", "42"),
+        ("x\\tanh(10^5x)", "|x|"),
+        ("\\sqrt2\\frac{\\sin(10^{-110})}{10^{-110}}", "\\sqrt2"),
+        (ROOT_2[:62], "\\sqrt2"),
+        (ROOT_2[:107], "\\sqrt2"),
+        (ROOT_2, "\\sqrt2"),
+    ],
+    "an i in a real number": [
+        ("6\\times7+0i", "42"),
+        ("20+22+i-i", "42"),
+        ("\\frac{84}{2}+0i", "42"),
+        ("-6\\cdot7\\cdot i\\cdot i", "42"),
+        ("|20+22+0i|", "42"),
+        ("\\sqrt{(20+22+0i)^2}", "42"),
+        ("\\frac12+\\frac14+0i", "\\frac34"),
+        ("3+i^2", "2"),
+    ],
+    "unknown functions": [
+        ("f(11771)", "12504"),
+        ("f(109579)", "-380"),
+        ("42^{f(1)^0}", "42"),
+        ("\\sqrt2+f(1)-f(1)", "\\sqrt2"),
+        ("12504", "f(11771)"),
+    ],
+    "whole numbers by the answer": [
+        ("x\\cdot0!", "|x|"),
+        ("x\\cdot0!", "\\sqrt{x^2}"),
+        ("x\\cdot0!", "\\lfloor x\\rfloor"),
+        ("x\\cdot0!", "\\max(x,1)"),
+        ("\\frac{x!}{x!}x", "|x|"),
+        ("1!", "\\frac{x}{|x|}"),
+        ("1!", "\\cos(2\\pi x)"),
+        ("x^2+1+0!\\sin(\\pi x)", "x^2+1"),
+        ("x^2+1+\\frac{x!}{x!}\\sin(\\pi x)", "x^2+1"),
+        ("x^2+1+0!(x-3)(x-4)(x-5)(x-6)(x-7)(x-8)(x-9)(x-10)", "x^2+1"),
+        ("n^2+(n-3)(n-4)(n-5)(n-6)(n-7)(n-8)(n-9)(n-10)n!", "n^2+n!-n(n-1)!"),
+    ],
+    "left to carry out": [
+        ("\\lcm(6,7)", "42"),
+        ("\\gcd(84,126)", "42"),
+        ("\\max(6,42)", "42"),
+        ("\\lfloor42.9\\rfloor", "42"),
+        ("6\\cdot7:5", "42:5"),
+        ("12\\cdot7:10", "42:5"),
+        ("6\\cdot7", "42\\text{ rad}"),
+        ("3!!", "720"),
+        ("3!!", "3"),
+    ],
     "decimal commas": [
         ("1, 23", "1.23"),
         ("1,234", "1.234"),

@@ -55,11 +55,7 @@ BEYOND = [
     (r"10^{1000000}+1", r"1+10^{1000000}"),
     (r"e^{10000}", r"e^{5000}e^{5000}"),
     (r"\frac{2^{100001}-1}{3}", r"\frac{2\cdot 2^{100000}-1}{3}"),
-    (r"\sum_{k=1}^{\infty}\frac{1}{k^2}", r"\frac{\pi^2}{6}"),
-    (r"\sum_{k=0}^{\infty} \frac{1}{k!}", "e"),
-    (r"\sum_{k=1}^{5000} k", "12502500"),
     (r"2^{2^{30}}-1", r"4^{2^{29}}-1"),
-    (r"\sum_{i=0}^{\infty} \frac{1}{2^i}", "2"),  # an index that has a constant's name
     (r"(10^{1000000}, 2)", r"(10^{500000}\cdot 10^{500000}, 2)"),
 ]
 
@@ -81,6 +77,11 @@ def test_it_is_paid_what_counting_does_not_reach(gold: str, answer: str) -> None
         (r"\sum_{k=1}^{\infty}\frac{1}{k}", r"\infty + 1"),
         (r"\sum_{k=1}^{\infty}(-1)^k", r"-\frac{1}{2}"),
         (r"\sum_{k=1}^{\infty}k", r"-\frac{1}{12}"),
+        (r"\sum_{k=1}^{\infty}\frac{k-2}{(k+1)(k+2)(k+3)}", r"-\frac{1}{24}"),  # 1/12; sympy ends it at its zero
+        (r"\sum_{k=-1}^{\infty}\frac{k}{2^k}", "-2"),  # 0
+        (r"\frac{\pi}{2}", r"\arctan(\arctan(i))+10^{20000}-10^{20000}"),
+        ("1", r"\sin(\arctan(\arctan(i)))^{10^{20000}}"),
+        ("42", r"42^{\sin(\arctan(\arctan(i)))^{10^{20000}}}"),
         (r"\sum_{k=5000}^{1}k+10^{1000000}", r"10^{1000000}-12497499"),  # an empty sum is 0
         (r"\frac{\pi^2}{6}", r"\sum_{k=1}^{\infty}\frac{1}{k^2}"),  # not worked out
         (r"12502500", r"\sum_{k=1}^{5000} k"),
@@ -118,6 +119,7 @@ def test_what_has_no_value_is_no_answer_to_anything(undefined: str) -> None:
 
 
 ZERO = r"2\cdot 2^{1000000}-2^{1000001}"
+SMALL = r"\arctan(\ln7-\ln3-\ln(7/3))"  # 0, of which sympy says that it is above
 DISGUISED = [  # what sympy would cancel or take for something else: a divisor that is 0, a pole within a series, another root
     (r"\sqrt{2}", rf"\sqrt{{2}}\frac{{{ZERO}}}{{{ZERO}}}"),
     (r"\sqrt{2}", rf"\sqrt{{2}}({ZERO})^0"),
@@ -132,6 +134,13 @@ DISGUISED = [  # what sympy would cancel or take for something else: a divisor t
     (r"\sum_{k=1}^{5000} k", r"\sum_{k=1}^{5000}k\cdot(k-7)^0"),
     (r"\sum_{k=1}^{3}k", r"\sum_{k=1}^{\infty}6\frac{(k-1)^0}{2^k}"),
     ("10^{1000000}", r"10^{1000000}+\emptyset-\emptyset"),
+    (r"\sqrt{2}", rf"\sqrt{{2}}\frac{{{SMALL}}}{{{SMALL}}}+10^{{20000}}-10^{{20000}}"),
+    (r"\sqrt{2}", rf"\sqrt{{2}}(-{SMALL})^0+10^{{20000}}-10^{{20000}}"),
+    (r"\sqrt{2}", rf"\sqrt{{2}}+\ln(-{SMALL})-\ln(-{SMALL})+10^{{20000}}-10^{{20000}}"),
+    ("1", r"((-\arctan(\ln7-\ln3-\ln(7/3)+i-i))^{0})^{10^{20000}}"),
+    (r"60^\circ", r"\sum_{k=1}^{\infty}\frac{2}{\pi k^2}"),
+    (r"60^\circ", r"\frac{\pi}{3}\prod_{k=1}^{5000}\frac{k-3}{k-3}"),
+    ("2", r"2\prod_{k=1}^{5000}\frac{k-3}{k-3}=2"),
     ("10^{1000000}", r"10^{1000000}\frac{\mathbb{R}}{\mathbb{R}}"),
     (r"\frac{\pi}{4}", r"\frac{\pi}{4}+10^{20000}(\mathbb{R}-\mathbb{R})"),
     (r"10^{1000000}(-x^2)^{1/3}", r"10^{1000000}e^{i\pi/3}(x^2)^{1/3}"),
@@ -188,7 +197,7 @@ BOMBS = [
     r"\sum_{k=1}^{\infty} \frac{\sin(k)\cos(k^2)}{k^3+\sqrt{k}}", r"\prod_{k=1}^{\infty} (1+\frac{\sin(k)}{k^{k}})",
     r"7^{7^{7^{7^7}}}", r"10^{10^{10}}!", r"(10^{9})!", r"\binom{10^9}{5\cdot 10^8}", r"\sum_{k=1}^{10^9} k!",
     r"(10^{20}+39)^{10^{9}}", r"\prod_{k=1}^{10^8} (x+k)", r"(x+y+z+w)^{9999}", r"\sin(\sin(\sin(10^{1000000})))",
-    r"2^{2^{30}}", r"\lfloor 10^{10^8} \pi \rfloor",
+    r"\sqrt{\sqrt{\sqrt{10^{20000}+1}+1}+1}", r"2^{2^{30}}", r"\lfloor 10^{10^8} \pi \rfloor",
 ]  # fmt: skip
 
 
@@ -226,14 +235,15 @@ def there_again() -> None:
 def test_a_verdict_asks_no_more_than_its_time_allows() -> None:
     """Each of a set's members might be asked about against each of the others."""
     gold = r"\{" + ",".join(rf"\sqrt{{{n}}}" for n in range(2, 14)) + r"\}"
-    sums = r"\{" + ",".join(rf"\sum_{{k=1}}^{{\infty}}(-1)^k k^{{{j}}}" for j in range(1, 13)) + r"\}"
+    roots = r"\{" + ",".join(rf"\sqrt{{\sqrt{{10^{{20000}}+{n}}}+1}}" for n in range(1, 13)) + r"\}"
     begun = time.monotonic()
-    assert graded(gold, sums).correct is False
+    assert graded(gold, roots).correct is False
     assert time.monotonic() - begun < 10.0  # 1.7 by its limits; 144 questions of up to 0.6 s without them
 
 
 def test_a_process_that_is_killed_costs_one_question_at_the_time() -> None:
     pair = (r"10^{3000000}+1", r"1+10^{3000000}")
+    there_again()
     worker = shared(symbolic._CALLEE)
     assert worker._process is not None
     os.kill(worker._process.pid, signal.SIGKILL)

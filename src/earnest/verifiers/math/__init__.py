@@ -5,13 +5,14 @@ tuples, sets, lists, intervals, equations, inequalities, matrices, ratios and ti
 with a unit, option letters, words. The one answer that a text commits to (`commitment`) and the gold are read by one
 grammar (`scan`, `parse`) and must be of one kind (`compare` says which kinds stand for another); what the grammar does
 not know is refused and never left out. A text that marks no answer may state it in its last sentence (`conclusions`).
-Values are compared exactly or to 50 and 120 digits (`same`), never rounded: 0.33 is not 1/3, unless the gold declares a
-tolerance. Decimals that do not spell their value are in `decimals`.
+Values are compared exactly, or to as many digits as the sizes in them ask for (`same`), never rounded: 0.33 is not 1/3,
+unless the gold declares a tolerance. Decimals that do not spell their value are in `decimals`.
 
 A gold is a text, or a JSON object {"answer": "391", "form": "number", "tolerance": "0.01"}. `form: number` asks for a
-number with nothing left to work out; without it 2^{10} is paid for 1024, while sums and products of numbers are not. A
-tolerance is the largest absolute difference that is paid, for a number and for each number in a structure (`tolerance`).
-A gold that the grammar does not know is met by the same text alone, blanks and layout apart.
+number with nothing left to work out; without it 2^{10} is paid for 1024, while sums and products of numbers are not,
+nor what is their largest or a common divisor. A tolerance is the largest absolute difference that is paid, for a
+number and for each number in a structure (`tolerance`). A gold that the grammar does not know is met by the same text
+alone, blanks and layout apart.
 
 Work is bounded by counting (`exact.Budget`), so that no verdict depends on how busy the machine is; two expressions that
 were not shown equal within it are graded wrong, with that reason, unless sympy is to be asked (`symbolic`).
@@ -73,10 +74,10 @@ class _Said:
 class Math(Verifier):
     """Mathematics in LaTeX or plain text. Example: gold `\\frac{\\sqrt{3}}{3}` is met by `\\boxed{1/\\sqrt{3}}`."""
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
 
     symbolic: bool = False
-    """Ask sympy about two numbers that are too large to work out by counting, or of which one is a series (extra `math`)."""
+    """Ask sympy about two real numbers that are too large to work out by counting (extra `math`)."""
 
     @property
     def label(self) -> str:

@@ -1,9 +1,9 @@
 """The process behind `symbolic`: builds two trees with sympy's constructors and looks whether their difference is zero.
 
-Nothing is parsed here and nothing evaluated by name: what is not in the table has no meaning. There are no letters but the
-indices of series, and what is divided by, or raised to a power, has to be known to have an inverse, or a real power: sympy would
-have 0^0 = 1 and A / A = 1 for an A that is 0 in disguise. Within a series more is let through: it is a gold's, because an answer
-with one is not worked out (`compare`), whatever is found here.
+Nothing is parsed here and nothing evaluated by name: what is not in the table has no meaning. There are real numbers alone, and
+what is divided by, raised to a power or under a logarithm is positive by the way it is built, or a fraction that is written out.
+What sympy believes of a sign does not count: it would have A / A = 1 for an A that is 0 in disguise. Nor does what it makes of a
+series: it has ended some too early.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import resource
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import FrameType
 from typing import Any
@@ -28,18 +29,36 @@ MAX_BASE = 10**12
 
 
 class _Outside(Exception):
-    """Not among what can be answered, or the processor time is spent."""
+    """Not among what can be answered."""
 
 
-def is_zero(first: str, second: str, cpu_s: float) -> bool:
-    """Whether a - b was shown to be zero."""
+class _Spent(Exception):
+    """The processor time is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Real:
+    """A real number. positive: it is above zero, by the operations that it is made with."""
+
+    value: Any
+    positive: bool
+
+    @property
+    def divides(self) -> bool:
+        return self.positive or bool(self.value.is_Rational and self.value != 0)
+
+
+def is_zero(first: str, second: str, cpu_s: float) -> bool | None:
+    """Whether a - b was shown to be zero. None: the time or the memory for it is spent."""
     _limited()
     signal.signal(signal.SIGVTALRM, _stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, cpu_s)
     try:
-        a, b = (_built(json.loads(tree), frozenset()) for tree in (first, second))
+        a, b = (_built(json.loads(tree)).value for tree in (first, second))
         return _vanishes(a - b)
-    except (_Outside, MemoryError, RecursionError, ArithmeticError, ValueError, TypeError, NotImplementedError):
+    except (_Spent, MemoryError):
+        return None
+    except (_Outside, RecursionError, ArithmeticError, ValueError, TypeError, NotImplementedError):
         return False
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
@@ -60,90 +79,82 @@ def _limited() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise _Outside
+    raise _Spent
 
 
-def _built(tree: list[Any], bound: frozenset[str]) -> Any:
-    """bound: indices of the series around it, which may have a constant's name."""
+def _built(tree: list[Any]) -> _Real:
     name, *below = tree
     if not below:
-        if name in bound:
-            return _index(name)
         if name not in _CONSTANTS:
             raise _Outside
-        return _CONSTANTS[name]
+        return _Real(_CONSTANTS[name], positive=True)
     if below == [""]:
-        return sympy.Rational(name)
-    if name in _SERIES:
-        return _series(name, below, bound)
+        number = sympy.Rational(name)
+        return _Real(number, positive=number > 0)
     if name not in _OPERATIONS:
         raise _Outside
-    return _OPERATIONS[name](*(_built(part, bound) for part in below))
-
-
-def _index(name: str) -> Any:
-    return sympy.Symbol(name, integer=True)
-
-
-def _series(name: str, below: list[Any], bound: frozenset[str]) -> Any:
-    """A sum or product from a whole number to one that is no smaller, or without an end."""
-    (index,), first, last, body = below
-    lower = _built(first, bound)
-    upper = S.Infinity if last == ["oo"] else _built(last, bound)
-    if not (lower.is_Integer and (upper is S.Infinity or (upper.is_Integer and upper >= lower))):
+    found = _OPERATIONS[name](*(_built(part) for part in below))
+    if found.value.has(S.Infinity, S.NegativeInfinity, S.ComplexInfinity, S.NaN):
         raise _Outside
-    return _SERIES[name](_built(body, bound | {index}), (_index(index), lower, upper))
+    return found
 
 
-def _has_index(x: Any) -> bool:
-    return any(not symbol.name.startswith("#") for symbol in x.free_symbols)
+def _sum(*terms: _Real) -> _Real:
+    return _Real(sympy.Add(*(term.value for term in terms)), all(term.positive for term in terms))
 
 
-def _power(base: Any, exponent: Any) -> Any:
+def _product(*factors: _Real) -> _Real:
+    return _Real(sympy.Mul(*(factor.value for factor in factors)), all(factor.positive for factor in factors))
+
+
+def _over(top: _Real, bottom: _Real) -> _Real:
+    if not bottom.divides:
+        raise _Outside
+    return _Real(top.value / bottom.value, top.positive and bottom.positive)
+
+
+def _power(base: _Real, exponent: _Real) -> _Real:
     """The power. One of numbers that is too large to be written out is a power of unknowns, one for each prime of the base: what
     holds for all positive values holds for those."""
-    known = base.is_positive or (base.is_Rational and not base.is_zero and exponent.is_Integer)
-    if not known and not (_has_index(base) and exponent.is_Integer):
+    b, e = base.value, exponent.value
+    if not base.positive and not (base.divides and e.is_Integer):
         raise _Outside
-    numbers = base.is_Rational and exponent.is_Rational
-    if not numbers or max(int(base.p).bit_length(), int(base.q).bit_length()) * abs(exponent) <= LARGEST:
-        return sympy.Pow(base, exponent)
-    if max(abs(base.p), base.q) > MAX_BASE:
+    if not (b.is_Rational and e.is_Rational) or max(int(b.p).bit_length(), int(b.q).bit_length()) * abs(e) <= LARGEST:
+        return _Real(sympy.Pow(b, e), base.positive)
+    if max(abs(b.p), b.q) > MAX_BASE:
         raise _Outside
-    primes: Any = sympy.factorrat(abs(base))
-    unknowns = (sympy.Symbol(f"#{p}", positive=True) ** (n * exponent) for p, n in primes.items())
-    return sympy.Mul((-1) ** exponent if base.is_negative else 1, *unknowns)
+    primes: Any = sympy.factorrat(abs(b))
+    unknowns = (sympy.Symbol(f"#{p}", positive=True) ** (n * e) for p, n in primes.items())
+    return _Real(sympy.Mul((-1) ** e if b.is_negative else 1, *unknowns), base.positive)
 
 
-def _over(top: Any, bottom: Any) -> Any:
-    """The quotient, where the divisor is known to be above or below zero, or is an expression in the index of a series."""
-    if bottom.is_positive or bottom.is_negative or _has_index(bottom):
-        return top / bottom
-    raise _Outside
+def _root(x: _Real, n: _Real) -> _Real:
+    if not (x.positive and n.value.is_Integer and n.value > 1):
+        raise _Outside
+    return _Real(sympy.root(x.value, n.value), positive=True)
 
 
-def _factorial(n: Any) -> Any:
-    if (n.is_Integer and 0 <= n <= MAX_FACTORIAL) or _has_index(n):
-        return sympy.factorial(n)
-    raise _Outside
+def _factorial(n: _Real) -> _Real:
+    if not (n.value.is_Integer and 0 <= n.value <= MAX_FACTORIAL):
+        raise _Outside
+    return _Real(sympy.factorial(n.value), positive=True)
 
 
-def _root(x: Any, n: Any) -> Any:
-    if x.is_positive and n.is_Integer and n > 1:
-        return sympy.root(x, n)
-    raise _Outside
+def _logarithm(x: _Real, *base: _Real) -> _Real:
+    if not x.positive or not all(b.positive and b.value.is_Rational and b.value != 1 for b in base):
+        raise _Outside
+    return _Real(sympy.log(x.value, *(b.value for b in base)), positive=False)
 
 
-def _logarithm(x: Any, *base: Any) -> Any:
-    if x.is_positive and all(b.is_positive and (b - 1).is_zero is False for b in base):
-        return sympy.log(x, *base)
-    raise _Outside
+def _entire(function: Callable[[Any], Any], *, positive: bool = False) -> Callable[[_Real], _Real]:
+    """A function that has a real value for every real number."""
+    return lambda x: _Real(function(x.value), positive)
 
 
-_CONSTANTS: Mapping[str, Any] = {"pi": S.Pi, "e": S.Exp1, "i": S.ImaginaryUnit, "deg": S.Pi / 180}
-_SERIES: Mapping[str, Any] = {"sum": sympy.Sum, "prod": sympy.Product}
-_OPERATIONS: Mapping[str, Callable[..., Any]] = {
-    "+": sympy.Add, "*": sympy.Mul, "neg": lambda x: -x, "/": _over, "inv": lambda x: _over(S.One, x), "^": _power,
-    "root": _root, "!": _factorial, "ln": _logarithm, "log": _logarithm, "exp": sympy.exp, "sin": sympy.sin,
-    "cos": sympy.cos, "arctan": sympy.atan, "sinh": sympy.sinh, "cosh": sympy.cosh,
+_CONSTANTS: Mapping[str, Any] = {"pi": S.Pi, "e": S.Exp1, "deg": S.Pi / 180}
+_OPERATIONS: Mapping[str, Callable[..., _Real]] = {
+    "+": _sum, "*": _product, "neg": lambda x: _Real(-x.value, positive=False), "/": _over,
+    "inv": lambda x: _over(_Real(S.One, positive=True), x), "^": _power, "root": _root, "!": _factorial,
+    "ln": _logarithm, "log": _logarithm, "exp": _entire(sympy.exp, positive=True), "sin": _entire(sympy.sin),
+    "cos": _entire(sympy.cos), "arctan": _entire(sympy.atan), "sinh": _entire(sympy.sinh), "cosh": _entire(sympy.cosh),
 }  # fmt: skip

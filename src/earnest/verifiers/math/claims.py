@@ -10,8 +10,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from earnest.verifiers.math import numeric
-from earnest.verifiers.math.exact import Budget, Undefined
-from earnest.verifiers.math.nodes import CONSTANTS, Chain, Group, Node, Num, Op, Ratio, Sym, Words, symbols
+from earnest.verifiers.math.exact import Budget, Undefined, is_opaque
+from earnest.verifiers.math.nodes import CONSTANTS, Chain, Group, Node, Num, Op, Ratio, Sym, Words, children, symbols
 from earnest.verifiers.math.same import same
 
 
@@ -101,5 +101,10 @@ def _is_rounded(value: Node, shown: Node, budget: Budget) -> bool:
 
 
 def is_open(value: Node) -> bool:
-    """True if it has letters that stand for anything."""
-    return bool(symbols(value))
+    """True if it has letters that stand for anything, or functions of which nothing is known."""
+    return bool(symbols(value)) or has_unknown(value)
+
+
+def has_unknown(value: Node) -> bool:
+    """True if a function of which nothing is known is in it, f(), or a member of a family."""
+    return (isinstance(value, Op) and is_opaque(value.name)) or any(has_unknown(child) for child in children(value))

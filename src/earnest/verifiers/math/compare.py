@@ -17,10 +17,10 @@ from fractions import Fraction
 from itertools import pairwise
 
 from earnest.verifiers.math import numeric
-from earnest.verifiers.math.claims import claim, is_expression, is_open
+from earnest.verifiers.math.claims import claim, has_unknown, is_expression, is_open
 from earnest.verifiers.math.decimals import is_double_of, is_surd
 from earnest.verifiers.math.exact import Budget, Undefined
-from earnest.verifiers.math.forms import has_sum, is_complex, is_number, is_undone, is_unexpanded, is_whole
+from earnest.verifiers.math.forms import has_sum, is_complex, is_number, is_undone, is_unexpanded
 from earnest.verifiers.math.measures import canonical_letter
 from earnest.verifiers.math.nodes import (
     Based,
@@ -137,7 +137,7 @@ def _with_unit(gold: Node, answer: Node, budget: Budget) -> str:
     if "degree" in (getattr(gold, "unit", ""), getattr(answer, "unit", "")) and (_has_pi(a) or _has_pi(b)):
         return "" if _angles(gold, answer, budget) else "another unit"
     found = _difference(a, b, budget)
-    return "" if found and _angles(gold, answer, budget) else found
+    return "" if found and found != UNDONE and _angles(gold, answer, budget) else found
 
 
 def _has_pi(node: Node) -> bool:
@@ -162,10 +162,13 @@ def _ratio(gold: Ratio, answer: Ratio, budget: Budget) -> str:
     if len(gold.terms) != len(answer.terms):
         return ANOTHER
     pairs = list(zip(gold.terms, answer.terms, strict=True))
-    if not _all(pairs, budget):
+    found = _all(pairs, budget)
+    if not found:
         return "" if _is_time(gold) == _is_time(answer) else ANOTHER  # 2:03 is no 2:3
     if _is_time(gold) or _is_time(answer):
-        return ANOTHER
+        return found
+    if any(is_number(a) and is_undone(b, a) for a, b in pairs):
+        return UNDONE
     crossed = [
         (Op("*", (a, d)), Op("*", (b, c))) for (a, b), (c, d) in pairwise(zip(gold.terms, answer.terms, strict=True))
     ]
@@ -358,15 +361,15 @@ def _scalar(gold: Node, answer: Node, budget: Budget) -> str:
         return "" if gold == answer else KIND
     if isinstance(gold, Sym) and isinstance(answer, Sym):
         return "" if gold == answer else ANOTHER
-    if is_open(answer) and not is_open(gold):
+    if (is_open(answer) and not is_open(gold)) or (has_unknown(gold) and not has_unknown(answer)):
         return KIND
     found = same(gold, answer, budget)
     if not found:
         if is_double_of(gold, answer, budget):
-            return "" if is_surd(answer) or not is_undone(answer, whole=False) else UNDONE
+            return "" if is_surd(answer) or not is_undone(answer, gold) else UNDONE
         return NOT_EQUAL if found is None else ANOTHER
     if has_sum(answer) and not has_sum(gold):
         return UNDONE
     if is_number(gold):
-        return UNDONE if is_undone(answer, whole=is_whole(gold)) else ""
+        return UNDONE if is_undone(answer, gold) else ""
     return UNDONE if is_complex(gold) and is_unexpanded(answer) else ""

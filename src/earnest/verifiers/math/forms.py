@@ -27,23 +27,22 @@ def is_whole(gold: Node) -> bool:
     return isinstance(gold, Num) and gold.value.denominator == 1
 
 
-def is_undone(node: Node, *, whole: bool) -> bool:
-    """True if a sum or a product is left to carry out; for a whole number (`whole`) a quotient as well."""
+def is_undone(node: Node, gold: Node) -> bool:
+    """True if a sum, a product or what is the largest or a common divisor is left to carry out; for a whole gold a quotient as
+    well. A sum with an i in it is written out where the gold has one."""
     match node:
         case Op("*", (Num(), Op("^", (Num(Fraction(numerator=10, denominator=1)), Num())))):
             return False  # scientific notation
-        case Op("*", args) if all(isinstance(arg, Num | Sym) for arg in args) and any(
-            isinstance(arg, Sym) for arg in args
-        ):
-            return False  # an angle: 2 pi
-        case Op("+", args) if any(Sym("i") in _leaves(arg) for arg in args):
+        case Op("*", (Num(), Sym("pi" | "e" | "deg"))):
+            return False
+        case Op("+", args) if Sym("i") in _leaves(gold) and any(Sym("i") in _leaves(arg) for arg in args):
             return is_unexpanded(node)
-        case Op("+" | "*" | "inv" | "sum" | "prod"):
+        case Op("+" | "*" | "inv" | "sum" | "prod" | "gcd" | "lcm" | "max" | "min" | "floor" | "ceil"):
             return True
-        case Op("/") if whole:
+        case Op("/") if is_whole(gold):
             return True
         case _:
-            return any(is_undone(child, whole=whole) for child in children(node))
+            return any(is_undone(child, gold) for child in children(node))
 
 
 def is_complex(node: Node) -> bool:

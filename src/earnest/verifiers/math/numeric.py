@@ -1,9 +1,9 @@
 """What a tree is worth to fifty digits and more, real or complex: the second tier of `math`. A helper, no verifier.
 
-Differences are measured against the larger of the two values, never against 1, and a difference that looks like
-rounding is looked at again with more digits: rounding shrinks with them, a true difference stays. Arguments are kept
-to sizes for which a function is cheap. One computation at a time: the caches of mpmath's constants are not safe across
-threads.
+A difference that looks like rounding is looked at again, with as many digits as the sizes of what was met on the way ask for,
+and is measured there against what rounding can be, never against another difference. What shrinks with the digits where it may
+not be zero (a divisor, the argument of a logarithm), or grows with them, has no value. Arguments are kept to sizes for
+which a function is cheap. One computation at a time: the caches of mpmath's constants are not safe across threads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from earnest.verifiers.math.nodes import MAX_FACTORIAL, Node, Num, Op, Sym, Unre
 DIGITS = 50
 MORE_DIGITS = 120
 MOST_DIGITS = 1000
+WIDE = 10**10
+"""Between the largest and the least that is met: beyond it fifty digits are not enough to tell rounding from a value."""
 LARGEST = 10**6
 """Of the argument of an exponential, in absolute value; and the exponent of a power times the logarithm of its base."""
 _LOCK = threading.Lock()
@@ -63,14 +65,12 @@ def agree(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, *, surel
             return None
         if few.apart > ctx.mpf(10) ** -35 * few.scale and few.apart > few.peak * ctx.mpf(10) ** (10 - DIGITS):
             return Agreement(False, real)
-        if not surely:
+        if not surely and few.peak < WIDE * max(few.scale, 1):
             return Agreement(True, real)
-        digits = MORE_DIGITS + int(ctx.log10(few.peak / few.least))
-        if digits > MOST_DIGITS:
-            raise Unreadable("numbers of too many sizes", limit=True)
+        digits = _digits(few.peak, few.least)
         many = _Pair(a, b, at, budget, digits)
-        equal = many.apart <= ctx.mpf(10) ** (20 - digits) * many.scale or many.apart < ctx.mpf(10) ** -40 * few.apart
-        return Agreement(bool(equal), real)
+        _look_again(few.delicate, many.delicate)
+        return Agreement(bool(many.apart <= ctx.mpf(10) ** (20 - digits) * few.peak), real)
 
 
 def approximate(node: Node, at: Mapping[str, Fraction], budget: Budget) -> Fraction:
@@ -81,13 +81,34 @@ def approximate(node: Node, at: Mapping[str, Fraction], budget: Budget) -> Fract
     with _LOCK:
         ctx = _context()
         ctx.dps = DIGITS
-        found = _Evaluation(ctx, at, budget).of(node)
+        few = _Evaluation(ctx, at, budget)
+        found = few.of(node)
+        if few.peak / few.least > WIDE:
+            ctx.dps = _digits(few.peak, few.least)
+            many = _Evaluation(ctx, at, budget)
+            found = many.of(node)
+            _look_again(few.delicate, many.delicate)
         if not _is_real(found):
             raise Undefined
         real = ctx.re(found)
         if abs(real) > ctx.mpf(2) ** 4096:
             raise Unreadable("too large a value", limit=True)
         return Fraction(int(ctx.floor(real * ctx.mpf(2) ** 200)), 2**200)
+
+
+def _digits(peak: Any, least: Any) -> int:
+    digits = MORE_DIGITS + int(_context().log10(peak / least))
+    if digits > MOST_DIGITS:
+        raise Unreadable("numbers of too many sizes", limit=True)
+    return digits
+
+
+def _look_again(few: list[Any], many: list[Any]) -> None:
+    """Compare what must not be zero in two walks. Raises Undefined where it is: it was rounding."""
+    if len(few) != len(many) or any(
+        again < size * _context().mpf(10) ** -20 for size, again in zip(few, many, strict=True)
+    ):
+        raise Undefined
 
 
 class _Pair:
@@ -98,7 +119,7 @@ class _Pair:
         ctx.dps = digits
         evaluation = _Evaluation(ctx, at, budget)
         self.x, self.y = evaluation.of(a), evaluation.of(b)
-        self.peak, self.least = evaluation.peak, evaluation.least
+        self.peak, self.least, self.delicate = evaluation.peak, evaluation.least, evaluation.delicate
         self.apart, self.scale = abs(self.x - self.y), max(abs(self.x), abs(self.y))
 
 
@@ -108,11 +129,13 @@ def _is_real(x: Any) -> bool:
 
 
 class _Evaluation:
-    """One walk over trees at one point. peak, least: the largest value met and the least but 0, not within 1."""
+    """One walk over trees at one point. peak, least: the largest value met and the least but 0, not within 1; what a function or
+    a decimal hides counts. delicate: sizes, in the order of the walk, of what has a value only where it is not zero."""
 
     def __init__(self, ctx: Any, at: Mapping[str, Fraction], budget: Budget) -> None:
         self.ctx, self.at, self.budget = ctx, dict(at), budget
         self.peak = self.least = ctx.mpf(1)
+        self.delicate: list[Any] = []
         self.cost = COST * max(1.0, ctx.dps / MORE_DIGITS)
 
     def of(self, node: Node) -> Any:
@@ -125,13 +148,17 @@ class _Evaluation:
             raise Undefined
         size = abs(found)
         self.peak = max(self.peak, size)
-        self.least = min(self.least, size) if size else self.least
+        self._met(size)
         return found
+
+    def _met(self, size: Any) -> None:
+        self.least = min(self.least, size) if size else self.least
 
     def _value(self, node: Node) -> Any:
         ctx = self.ctx
         match node:
             case Num(number):
+                self._met(ctx.mpf(1) / number.denominator)
                 return ctx.mpf(number.numerator) / number.denominator
             case Sym(name):
                 return self._symbol(name)
@@ -177,8 +204,10 @@ class _Evaluation:
             case ("/", [_, bottom]) | ("inv", [bottom]) if not bottom:
                 raise Undefined
             case "/", [top, bottom]:
+                self.delicate.append(abs(bottom))
                 return top / bottom
             case "inv", [x]:
+                self.delicate.append(abs(x))
                 return 1 / x
             case "abs", [x]:
                 return abs(x)
@@ -189,19 +218,33 @@ class _Evaluation:
             case (("max" | "min"), _) if all(_is_real(arg) for arg in args):
                 return (max if name == "max" else min)(ctx.re(arg) for arg in args)
             case _ if name in _FUNCTIONS and len(args) == 1:
-                if abs(args[0]) > LARGEST or (name.endswith("h") and abs(ctx.im(args[0])) > LARGEST):
-                    raise Unreadable("too large an argument", limit=True)
-                self.budget.spend(4 * self.cost)
-                return getattr(ctx, _FUNCTIONS[name])(args[0])
+                return self._function(name, args[0])
             case _ if is_opaque(name):
                 found = opaque(name, repr([ctx.nstr(arg, 25) for arg in args]))
                 return ctx.mpf(found.numerator) / found.denominator
             case _:
                 raise Unreadable(f"no value of {name}")
 
+    def _function(self, name: str, x: Any) -> Any:
+        ctx, size = self.ctx, abs(x)
+        if size > LARGEST or (name.endswith("h") and abs(ctx.im(x)) > LARGEST):
+            raise Unreadable("too large an argument", limit=True)
+        self.budget.spend(4 * self.cost)
+        self._met(size**4)  # cos x is 1 - x^2 / 2, and tanh x is 1 - 2 e^-2x
+        if size > 1 and name.startswith("arc"):
+            self._met(size**-4)
+        elif name.endswith("h"):
+            self._met(ctx.exp(-4 * size))
+        if name in ("arccot", "arcsec", "arccsc"):
+            self.delicate.append(size)
+        found = getattr(ctx, _FUNCTIONS[name])(x)
+        self.delicate.append(1 / (1 + abs(found)))
+        return found
+
     def _logarithm(self, x: Any, base: list[Any]) -> Any:
         if not x or (base and (not base[0] or base[0] == 1)):
             raise Undefined
+        self.delicate += [abs(x), *(size for b in base for size in (abs(b), abs(b - 1)))]
         self.budget.spend(4 * self.cost)
         return self.ctx.log(x) / self.ctx.log(base[0]) if base else self.ctx.log(x)
 
@@ -209,6 +252,7 @@ class _Evaluation:
         if abs(x) > LARGEST:
             raise Unreadable("too large an exponent", limit=True)
         self.budget.spend(4 * self.cost)
+        self._met(abs(x) ** 4)
         return self.ctx.exp(x)
 
     def _power(self, base: Node, exponent: Node) -> Any:
@@ -222,6 +266,9 @@ class _Evaluation:
         if abs(e) * (1 + abs(ctx.log(abs(b)))) > LARGEST:
             raise Unreadable("too large a power", limit=True)
         self.budget.spend(4 * self.cost)
+        self._met(abs(e) ** 4)
+        if not (_is_real(e) and ctx.re(e) > ctx.mpf(10) ** -20):
+            self.delicate.append(abs(b))
         if _is_real(b) and ctx.re(b) < 0:
             fraction = exact_value(exponent, self.at, self.budget)
             if fraction is not None and fraction.denominator % 2 and fraction.denominator > 1:
@@ -238,10 +285,15 @@ class _Evaluation:
         if not all(_is_real(arg) for arg in args):
             raise Undefined
         if node.name in ("floor", "ceil"):
-            return getattr(self.ctx, node.name)(self.ctx.re(args[0]))
+            real = self.ctx.re(args[0])
+            if abs(real - self.ctx.nint(real)) < self.ctx.mpf(10) ** (-self.ctx.dps // 2):
+                raise Undefined  # at a step, as near as it can be told
+            return getattr(self.ctx, node.name)(real)
         if node.name == "!" and abs(args[0]) <= MAX_FACTORIAL:
             self.budget.spend(50 * self.cost)
-            return self.ctx.gamma(args[0] + 1)
+            found = self.ctx.gamma(args[0] + 1)
+            self.delicate.append(1 / (1 + abs(found)))
+            return found
         raise Undefined
 
     def _big(self, node: Op) -> Any:

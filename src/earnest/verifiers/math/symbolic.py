@@ -1,5 +1,4 @@
-"""The last tier of `math`, where it is asked for: sympy, about two numbers that are too large to work out by counting, or of
-which one is a series.
+"""The last tier of `math`, where it is asked for: sympy, about two real numbers that are too large to work out by counting.
 
 sympy works in a process of its own, with limits on its memory and processor time, that is killed past a deadline. It never meets
 a text: what crosses over is the two trees that the grammar has read, and every node is built by name (`_sympy`). What it has not
@@ -89,7 +88,9 @@ def _ask(pair: tuple[str, str], until: float) -> bool:
         if not worker.is_running or until - time.monotonic() < CALL_S:
             raise _Unanswered
         first, second = pair
-        found = worker.call({"first": first, "second": second, "cpu_s": CPU_S}, CALL_S) is True
+        found = worker.call({"first": first, "second": second, "cpu_s": CPU_S}, CALL_S)
+        if not isinstance(found, bool):
+            raise _Unanswered
         if len(_KNOWN) >= KEPT:
             _KNOWN.pop(next(iter(_KNOWN)))
         _KNOWN[pair] = found

@@ -106,6 +106,8 @@ class Terms(Commands):
         while True:
             if self.is_op("!"):
                 self.take()
+                if self.is_op("!"):
+                    raise Unreadable("two factorial signs")
                 base = Op("!", (base,))
             elif self.is_op("%"):
                 self.take()

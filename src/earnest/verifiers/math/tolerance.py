@@ -41,7 +41,7 @@ def within(gold: Node, answer: Node, tolerance: Fraction, budget: Budget) -> str
         return KIND
     if abs(wanted - given) > tolerance:
         return NUMBER
-    return difference(gold, answer, budget) and UNDONE if is_undone(answer, whole=False) else ""
+    return difference(gold, answer, budget) and UNDONE if is_undone(answer, gold) else ""
 
 
 def has_value(node: Node, budget: Budget) -> bool:
