@@ -263,7 +263,9 @@ def test_nothing_is_graded_twice_after_a_kill(here: Path, number: signal.Signals
     write("in.jsonl", some(200))
     arguments = ["verify", "--verifier", "mine.py:Slow", "--in", "in.jsonl", "--out", "out.jsonl"]
     code = (
-        f"import sys\nfrom earnest.cli.main import outcome\nif __name__ == '__main__': sys.exit(outcome({arguments!r}))"
+        "import signal, sys\nfrom earnest.cli.main import outcome\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in what a shell runs in the background
+        f"if __name__ == '__main__': sys.exit(outcome({arguments!r}))"
     )
     Path("halt").touch()
     child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)

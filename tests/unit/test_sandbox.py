@@ -296,7 +296,9 @@ def runs(pid: int) -> bool:
 
 
 CALLER = """
+import signal
 from earnest.sandbox.jobs import call, Limits
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
 print(call("builtins:len", ["abc"], level={level!r}), flush=True)
 print("sleeping", flush=True)
 call("time:sleep", [600], Limits(wall_s=600), level={level!r})

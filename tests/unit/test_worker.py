@@ -53,7 +53,7 @@ def prints_without_end():
     while True:
         print("y" * 1000)
 def prints_much(): print("z" * 10**7); return "fine"
-def returns_much(): return ["x" * 1000] * 10**6
+def returns_much(): return ["x" * 1000] * 10**5
 def reads_input(): return sys.stdin.read()
 def numbers():
     return [True, 1, 0.5, np.float32(0.25), np.bool_(True), np.int64(3), np.arange(2), Decimal("0.5"), Fraction(1, 4), None]

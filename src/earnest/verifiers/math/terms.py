@@ -72,9 +72,13 @@ class Terms(Commands):
                 return Op("*", tuple(factors))
 
     def _is_alike(self, before: Node) -> bool:
-        """`2^x 3^y` and `5! 7!` are products; a plain number after a power or a factorial is none."""
-        sign = before.name if isinstance(before, Op) else ""
-        return sign in ("^", "!") and self.now.kind == "num" and self.tokens[self.at + 1].text == sign
+        """`2^x 3^y`, `5! 7!` and `n2^{n-1}` are products; a plain number after a power, a factorial or a letter is none."""
+        if self.now.kind != "num":
+            return False
+        sign, follows = before.name if isinstance(before, Op) else "", self.tokens[self.at + 1].text
+        if follows == "^" and (isinstance(before, Sym) or sign == "binom"):
+            return True
+        return sign in ("^", "!") and follows == sign
 
     def _is_factor(self) -> bool:
         """True if what stands here is multiplied with what is before it, without a sign. A number never is."""
