@@ -14,18 +14,20 @@ from torch import Tensor
 
 from builders import NAN, make_process, make_step
 from earnest.algorithms.base import Tokens
+from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.gspo import GSPO
+from earnest.algorithms.kl import KL
 from earnest.algorithms.pass_at_k import PassAtK
 from earnest.algorithms.ppo import PPO
 from earnest.algorithms.process_grpo import ProcessGRPO
 from earnest.algorithms.reinforce_pp import ReinforcePP
 from earnest.algorithms.rloo import RLOO
-from earnest.functional import credit, divergence, pass_at_k, reduce, surrogate
+from earnest.functional import credit, divergence, mismatch, pass_at_k, reduce, surrogate
 from earnest.functional.logprobs import chunked_logprobs
 
 CASES: dict[str, Any] = json.loads((Path(__file__).parent / "cases.json").read_text(encoding="utf-8"))
 CHECKS: dict[str, Callable[[Any, Any], None]] = {}
-TOPICS = ("sft", "logprob", "adv", "policy", "agg", "kl", "ppo", "reinforce_pp", "grpo", "pass_at_k")
+TOPICS = ("sft", "logprob", "adv", "policy", "agg", "kl", "ppo", "reinforce_pp", "grpo", "pass_at_k", "mismatch")
 
 
 def checks(name: str) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, Any], None]]:
@@ -88,6 +90,18 @@ def adv_group(i: Any, e: Any) -> None:
     near(credit.group_advantage(*group, ddof=1), e["sample"])
     near(credit.group_centered(*group), e["centered"])
     near(credit.leave_one_out(*group), e["leave_one_out"])
+    with_eps(i["rewards"], e, "population", "sample")
+    for std in ("population", "sample"):
+        algorithm = GRPO(std=std, eps=1e-4, kl=KL())
+        found = algorithm.credit(make_step([[float(r) for r in i["rewards"]]], [1] * 4)).advantage_T
+        near(found, e[f"{std}_eps"]["1e-4"], atol=1e-6)
+
+
+def with_eps(rewards: Any, e: Any, *spreads: str) -> None:
+    for spread in spreads:
+        for eps, advantage in e[f"{spread}_eps"].items():
+            ddof = 0 if spread == "population" else 1
+            near(credit.group_advantage(*one_group(rewards), ddof=ddof, eps=float(eps)), advantage, atol=1e-12)
 
 
 @checks("adv.binary")
@@ -114,6 +128,7 @@ def adv_affine(i: Any, e: Any) -> None:
 @checks("adv.noise")
 def adv_noise(i: Any, e: Any) -> None:
     near(credit.group_advantage(*one_group(i["rewards"])), e["population"])
+    with_eps(i["rewards"], e, "population")
     near(credit.group_advantage(*one_group(i["rewards"]), min_std=1e-4), [0.0] * 4)
     near(credit.group_centered(*one_group(i["rewards"])), e["centered"])
 
@@ -141,6 +156,8 @@ def adv_group_then_batch(i: Any, e: Any) -> None:
 def adv_batch_scaled(i: Any, e: Any) -> None:
     reward_N, group_N = t([r for group in i["groups"] for r in group]), torch.arange(8) // 4
     near(credit.batch_scaled(reward_N, group_N, eps=1e-4), e["advantage"])
+    step = make_step([[float(r) for r in group] for group in i["groups"]], [1] * 8)
+    near(GRPO(std="batch", eps=1e-4, kl=KL()).credit(step).advantage_T, e["advantage"], atol=1e-6)
 
 
 @checks("adv.steps")
@@ -293,6 +310,36 @@ def kl_sequence_sum(i: Any, e: Any) -> None:
     step = make_step([[i["R"], 0.0]], [20, 1], penalty_T=torch.cat([i["beta"] * k1_T.float(), torch.zeros(1)]))
     near(RLOO().credit(step).advantage_T[[0, 20]], shaped.tolist(), atol=1e-6)
 
+    zero_T, length_N = torch.zeros(20).double(), torch.tensor([20])
+    for over, total, priced in (("sum", "sequence_sum", "shaped"), ("mean", "token_mean", "shaped_by_mean")):
+        kl = KL.model_validate({"in_reward": i["beta"], "over": over})
+        penalty_T = kl.coefficient * kl.penalty(k1_T, zero_T, length_N)
+        near(penalty_T.sum(), i["beta"] * e[total])
+        near(i["R"] - penalty_T.sum(), e[priced])
+
+
+@checks("kl.priced_reward")
+def kl_priced_reward(i: Any, e: Any) -> None:
+    reward_N, kl_T = t([i["R"]] * 2), t(i["kl"])
+    near(credit.last_token_rewards(reward_N, torch.tensor([1, 1]), i["beta"] * kl_T), e["priced"])
+    step = make_step([reward_N.tolist()], [1, 1], penalty_T=i["beta"] * kl_T.float())
+    first, second = e["priced"]
+    near(RLOO().credit(step).advantage_T, [first - second, second - first], atol=1e-6)
+
+
+@checks("mismatch.weights")
+def mismatch_weights(i: Any, e: Any) -> None:
+    one = (log_w_T := t(i["log_w"])), torch.zeros(3, dtype=torch.int64), 1
+    near(mismatch.token_tis(log_w_T, 1e9), e["token"])
+    near(mismatch.token_tis(log_w_T, 2.0), e["token_tis_2"])
+    near(mismatch.token_mask(log_w_T, 0.5, 5.0), e["token_mask_0.5_5"])
+    near(mismatch.token_mask(log_w_T, 0.5, 2.0), e["token_mask_0.5_2"])
+    near(mismatch.sequence_tis(*one, 1e9), [e["sequence"]] * 3)
+    near(mismatch.sequence_tis(*one, 2.0), [e["sequence_tis_2"]] * 3)
+    near(mismatch.sequence_mask(*one, 3.0), [e["sequence_mask_3"]] * 3)
+    for low, high, kept in ((1 - 1e-9, 1 + 1e-9, 1.0), (1 + 1e-9, 2.0, 0.0), (0.5, 1 - 1e-9, 0.0)):
+        near(mismatch.geometric_rejection(*one, low * e["geometric"], high * e["geometric"]), [kept] * 3)
+
 
 @checks("ppo.gae")
 def ppo_gae(i: Any, e: Any) -> None:
@@ -305,6 +352,8 @@ def ppo_gae(i: Any, e: Any) -> None:
     near(credit.gae(value_T, reward_T, length_N, gamma=0.99, lam=0.95)[0], e["gamma_0.99"])
     step = make_step([[0.0]], [3], finished=[False], value_T=value_T.float(), bootstrap_N=torch.tensor([0.7]))
     near(PPO(whiten=False).credit(step).advantage_T, e["cut_with_bootstrap_0.7"], atol=1e-6)
+    lost = make_step([[0.0]], [3], value_T=value_T.float(), bootstrap_N=torch.tensor([0.7]))
+    near(PPO(whiten=False).credit(lost).advantage_T, e["cut_taken_for_ended"], atol=1e-6)
     ended = make_step([[1.0]], [3], value_T=value_T.float(), bootstrap_N=torch.tensor([0.7]))
     near(PPO(whiten=False).credit(ended).advantage_T, e["advantages"], atol=1e-6)
 

@@ -275,3 +275,11 @@ def test_the_spread_can_be_that_of_a_sample() -> None:
         torch.testing.assert_close(sample.credit(step).advantage_T, shrink * population.credit(step).advantage_T)
     with pytest.raises(KeyedConfigError, match="no effect"):
         build("algorithm", {"name": "ppo", "whiten": False, "std": "sample"})
+
+
+def test_explained_variance_is_that_of_completions_with_a_reward() -> None:
+    value_T = torch.tensor([0.2, 0.4, 0.6, 0.8, 0.1, 0.3])
+    settings = PPO(whiten=False)
+    whole = settings.credit(make_step([[1.0, 0.0]], [2, 2], value_T=value_T[:4])).metrics["explained_variance"]
+    failed = settings.credit(make_step([[1.0, 0.0, NAN]], [2, 2, 2], value_T=value_T)).metrics["explained_variance"]
+    assert failed == pytest.approx(whole) and whole != 0

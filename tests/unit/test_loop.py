@@ -167,6 +167,39 @@ def test_the_kls_controller_waits_for_the_policy_to_learn(policy: Policy, tmp_pa
     assert [row["kl/coefficient"] for row in rows(tmp_path)] == pytest.approx(expected, rel=1e-3)
 
 
+def test_the_kls_controller_counts_completions_of_the_present_policy(policy: Policy) -> None:
+    algorithm = GRPO(kl=KL(in_reward=0.1, adaptive=AdaptiveKL(target=5.0, horizon=16)))
+    source, held = rl(policy, EveryOther()), Reference(copy.deepcopy(policy), algorithm.kl)
+    source.planner = Planner(policy, algorithm, source.planner.learning, reference=held)
+    gather = source.gather
+    source.gather = lambda step: replace(gather(step), replayed=frozenset({1}))
+    source.work(0)
+    assert held.coefficient == pytest.approx(0.1 * (1 - 0.2 * 12 / 16))
+
+
+def test_a_critic_learns_alone_in_the_first_steps(policy: Policy, tmp_path: Path) -> None:
+    before, critic, source = weights(policy), Critic(policy), rl(policy, EveryOther())
+    source.planner = Planner(policy, PPO(), source.planner.learning, critic=critic)
+    source.config = replace(source.config, critic_warmup=2)
+    seen: list[tuple[bool, bool]] = []
+
+    def echo(line: str) -> None:
+        if "/3" in line:
+            seen.append((torch.equal(weights(policy), before), bool(critic.head.linear.weight.any())))
+
+    train(job(policy, source, PolicyGradient(PPO(), 1.0, critic), tmp_path, steps=3, echo=echo))
+    assert seen == [(True, True), (True, True), (False, True)]
+
+
+def test_the_loop_keeps_to_the_schedule_and_to_the_largest_norm(policy: Policy, tmp_path: Path) -> None:
+    """A gradient far below AdamW's epsilon moves nothing."""
+    before = weights(policy)
+    optim = Optim.model_validate({"lr": 1e-3, "warmup": 2, "schedule": "linear", "max_grad_norm": 1e-12})
+    train(job(policy, sft(policy), NegativeLogLikelihood(), tmp_path, steps=4, optim=optim))
+    assert [row["lr"] for row in rows(tmp_path)] == pytest.approx([5e-4, 1e-3, 1e-3, 5e-4])
+    assert (weights(policy) - before).abs().max() < 1e-6 and rows(tmp_path)[0]["grad_norm"] > 1e-3
+
+
 class OneGroup(Verifier):
     """Pays by a rule on the text's length, and only for one problem of a step."""
 

@@ -91,6 +91,29 @@ def test_cispo_bounds_the_weight_and_stops_nothing() -> None:
         assert on_both_sides == pytest.approx([0.8, 1.0, 1.2])
 
 
+def test_cispo_counts_the_weights_that_its_bounds_changed() -> None:
+    ratio_T, zero_T = torch.tensor([0.7, 0.9, 1.3, 4.9, 5.1]), torch.zeros(5)
+    tokens = Tokens(logp_T=ratio_T.log(), old_logp_T=zero_T, adv_T=torch.ones(5), seq_T=zero_T.long(), sequences=1)
+    for settings, low, high in (
+        ({}, [0.0] * 5, [0, 0, 0, 0, 1]),
+        ({"ratio_min": 0.8}, [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]),
+    ):
+        metrics = build("algorithm", {"name": "cispo", **settings}).token_loss(tokens).metrics
+        assert metrics["clip_ratio/low_mean"].tolist() == low and metrics["clip_ratio/high_mean"].tolist() == high
+
+
+@pytest.mark.parametrize(("bound", "slopes"), [(0.2, [-0.09, 0.0]), (0.5, [-0.09, -0.06]), (None, [-0.09, -0.06])])
+def test_ppos_critic_stops_where_its_value_has_moved_enough(bound: float | None, slopes: list[float]) -> None:
+    value_T, zero_T = torch.tensor([0.1, 0.4], requires_grad=True), torch.zeros(2)
+    tokens = Tokens(
+        logp_T=zero_T, old_logp_T=zero_T, adv_T=zero_T, seq_T=zero_T.long(), sequences=1, value_T=value_T, old_value_T=zero_T,
+        return_T=torch.ones(2),
+    )  # fmt: skip
+    loss_T = build("algorithm", {"name": "ppo", "value_clip": bound}).token_loss(tokens).value_T
+    assert loss_T is not None
+    assert torch.autograd.grad(loss_T.sum(), value_T)[0].tolist() == pytest.approx(slopes)
+
+
 def test_cispos_gradient_is_the_papers_line() -> None:
     g = torch.Generator().manual_seed(0)
     logp_T = (2 * torch.randn(50, generator=g, dtype=torch.float64)).requires_grad_()

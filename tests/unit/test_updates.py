@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from earnest.algorithms.kl import KL, AdaptiveKL
 from earnest.algorithms.ppo import PPO
 from earnest.algorithms.rloo import RLOO
 from earnest.component import KeyedConfigError
-from earnest.data.reading import read_tokens
+from earnest.data.reading import read_ends, read_tokens
 from earnest.data.samples import plain_sample
 from earnest.functional import divergence, mismatch, reduce
 from earnest.models.base import Policy
@@ -27,9 +29,9 @@ from earnest.train.losses import PolicyGradient
 from earnest.train.mismatch import Mismatch
 from earnest.train.optim import Optim, build_optimizer
 from earnest.train.reference import Reference
-from earnest.train.step import accumulate, update
+from earnest.train.step import Gradient, accumulate, update
 from earnest.train.updates import Entropy, Learning, Planner, carries_signal
-from earnest.types import Finish, Group, Sample
+from earnest.types import Batch, Finish, Group, Sample
 from judged_groups import LENGTHS, judged_groups
 
 
@@ -230,6 +232,23 @@ def test_the_kl_that_is_reported_is_of_the_present_policys_completions(policy: P
     assert mixed["kl/completion"] == pytest.approx(fresh["kl/completion"])
 
 
+def test_the_kl_of_a_completion_is_the_sum_over_its_tokens(policy: Policy) -> None:
+    logp_T, ref_logp_T = torch.tensor([-0.5, -0.5, -0.5, -0.5]), torch.tensor([-0.6, -0.7, -0.8, -1.3])
+    found = Reference(policy, KL(in_reward=0.2)).measure(logp_T, ref_logp_T, torch.tensor([3, 1]))
+    assert found == pytest.approx({"kl": 1.4 / 4, "kl/completion": (0.6 + 0.8) / 2, "kl/coefficient": 0.2})
+
+
+def test_the_reference_and_the_old_policy_are_read_at_the_temperature_of_the_samples(policy: Policy) -> None:
+    ref = reference(policy, KL(in_loss=0.1))
+    planner = Planner(policy, GRPO(kl=ref.kl), learning(temperature=0.5, epochs=2), reference=ref)
+    samples = planner.plan(judged_groups(policy), 0).updates[0]
+    old_T, ref_T = (torch.cat([getattr(s, name) for s in samples]) for name in ("old_logprobs", "ref_logprobs"))
+    for read_T, whose in ((old_T, policy), (ref_T, ref.policy)):
+        torch.testing.assert_close(
+            read_T, read_tokens(whose, samples, 4096, 0.5, lambda _, f: f.logp_T), rtol=0, atol=1e-5
+        )
+
+
 def test_a_renewed_reference_is_the_policy_of_that_step(policy: Policy) -> None:
     ref = reference(policy, KL(in_loss=0.1, reset_every=3))
     before = {n: p.clone() for n, p in ref.policy.parameters()}
@@ -347,6 +366,12 @@ def test_values_of_a_separate_critic_are_those_of_its_own_body(policy: Policy) -
     expected_T = read_tokens(body, samples, 4096, 1.0, lambda _, f: critic.head(f.hidden_T))
     torch.testing.assert_close(own_T, expected_T, rtol=1e-5, atol=1e-5)
     assert (own_T - read_tokens(policy, samples, 4096, 1.0, shared.values)).abs().max() > 1e-3
+    own_N, shared_N, expected_N = (
+        read_ends(samples, 4096, policy.device, of)
+        for of in (critic.ends, shared.ends, lambda batch: critic.head(body.final_hidden(batch)))
+    )
+    torch.testing.assert_close(own_N, expected_N, rtol=1e-5, atol=1e-5)
+    assert (own_N - shared_N).abs().max() > 1e-3
 
 
 def one_sequence(values: list[float]) -> Tensor:
@@ -357,6 +382,7 @@ CORRECTIONS: list[tuple[Callable[[Tensor, Tensor], Tensor], list[float]]] = [
     (lambda w, s: mismatch.token_tis(w, 2.0), [1.6487212707001282, 0.9048374180359595, 2.0]),
     (lambda w, s: mismatch.token_mask(w, 0.5, 5.0), [1.6487212707001282, 0.9048374180359595, 4.4816890703380645]),
     (lambda w, s: mismatch.token_mask(w, 0.5, 2.0), [1.6487212707001282, 0.9048374180359595, 0.0]),
+    (lambda w, s: mismatch.token_mask(w, 0.95, 5.0), [1.6487212707001282, 0.0, 4.4816890703380645]),
     (lambda w, s: mismatch.sequence_tis(w, s, 1, 2.0), [2.0] * 3),
     (lambda w, s: mismatch.sequence_tis(w, s, 1, 10.0), [6.6858944422792685] * 3),
     (lambda w, s: mismatch.sequence_mask(w, s, 1, 3.0), [0.0] * 3),
@@ -369,6 +395,49 @@ CORRECTIONS: list[tuple[Callable[[Tensor, Tensor], Tensor], list[float]]] = [
 def test_corrections_by_hand(of: Callable[[Tensor, Tensor], Tensor], expected: list[float]) -> None:
     found = of(one_sequence([0.5, -0.1, 1.5]), torch.zeros(3, dtype=torch.int64))
     torch.testing.assert_close(found, one_sequence(expected), rtol=1e-12, atol=0)
+
+
+def test_a_weight_that_is_no_number_any_more_is_held_at_the_twentieth_power_of_e() -> None:
+    log_w_T, most = one_sequence([1500.0, -1500.0]), math.exp(20.0)
+    torch.testing.assert_close(mismatch.token_tis(log_w_T, 1e12), one_sequence([most, 1 / most]))
+    whole_T = mismatch.sequence_tis(log_w_T, torch.tensor([0, 1]), 2, 1e12)
+    torch.testing.assert_close(whole_T, one_sequence([most, 1 / most]))
+
+
+def batch_with(sampler_logp_T: Tensor, adv_T: Tensor | None = None) -> Batch:
+    """One completion of one token for each number."""
+    places_T, one_T = torch.arange(len(sampler_logp_T)), torch.ones_like(sampler_logp_T)
+    return Batch(
+        ids_L=torch.zeros(0), cu_seqlens=torch.arange(len(one_T) + 1), index_T=places_T, seq_T=places_T, weight_T=one_T,
+        kl_weight_T=one_T, entropy_weight_T=one_T, adv_T=one_T if adv_T is None else adv_T, sampler_logp_T=sampler_logp_T,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "weights", "expected"),
+    [
+        ("token_tis", [0.1, 1.9, 2.1], [0.1, 1.9, 2.0]),
+        ("token_mask", [0.49, 0.51, 4.9, 5.1], [0.0, 0.51, 4.9, 0.0]),
+        ("sequence_tis", [0.1, 1.9, 2.1], [0.1, 1.9, 2.0]),
+        ("sequence_mask", [0.1, 2.9, 3.1], [0.1, 2.9, 0.0]),
+        ("geometric", [0.9985, 0.9995, 1.0005, 1.0015], [0.0, 1.0, 1.0, 0.0]),
+    ],
+)
+def test_bounds_that_are_left_out_are_those_of_the_method(
+    method: Literal["token_tis"], weights: list[float], expected: list[float]
+) -> None:
+    log_w_T = one_sequence(weights).log()
+    batch = batch_with(torch.zeros_like(log_w_T))
+    found_T, seen = Mismatch(method=method).correct(batch, torch.zeros_like(log_w_T), log_w_T)
+    assert found_T is not None and found_T.tolist() == pytest.approx(expected)
+    assert seen["sampler/left_out"].tolist() == [float(w == 0) for w in expected]
+
+
+def test_stale_is_measured_to_the_policy_as_it_is_and_not_to_pi_old() -> None:
+    now_T, old_T = one_sequence([-1.0, 0.0, -1.0]), one_sequence([0.0, -1.0, 0.0])
+    batch = batch_with(torch.zeros_like(now_T), adv_T=one_sequence([-1.0, -1.0, 1.0]))
+    found_T, _ = Mismatch(stale_negatives=0.5).correct(batch, now_T, old_T)
+    assert found_T is not None and found_T.tolist() == [0.0, 1.0, 1.0]
 
 
 def test_stale_negatives_are_left_out_by_hand() -> None:
@@ -389,6 +458,17 @@ def test_stale_is_what_the_policy_has_left_behind_since_it_was_sampled(policy: P
         )
 
 
+def accumulated(policy: Policy, loss: PolicyGradient, samples: tuple[Sample, ...], pulls: list[Tensor]) -> Gradient:
+    """One accumulation; what it pulls the critic's head with goes to `pulls`."""
+    for _, parameter in loss.head_parameters():
+        parameter.grad = None
+    found = accumulate(policy, loss, samples, 4096)
+    pulls.append(
+        torch.cat([torch.zeros(0), *(p.grad.flatten() for _, p in loss.head_parameters() if p.grad is not None)])
+    )
+    return found
+
+
 @pytest.mark.parametrize("algorithm", [DAPO(), PPO()], ids=["dapo", "ppo"])
 def test_a_correction_multiplies_the_policys_loss_alone(policy: Policy, algorithm: Algorithm) -> None:
     critic = Critic(policy) if "critic" in algorithm.needs else None
@@ -396,9 +476,9 @@ def test_a_correction_multiplies_the_policys_loss_alone(policy: Policy, algorith
     log_w = 0.4
     samples = tuple(replace(s, sampler_logprobs=s.sampler_logprobs - log_w) for s in plan.updates[0])  # type: ignore[operator]
     corrected = PolicyGradient(algorithm, 1.0, critic, mismatch=Mismatch(method="token_tis"))
+    pulls: list[Tensor] = []
     found, plain = (
-        accumulate(policy, corrected, samples, 4096),
-        accumulate(policy, PolicyGradient(algorithm, 1.0, critic), samples, 4096),
+        accumulated(policy, loss, samples, pulls) for loss in (corrected, PolicyGradient(algorithm, 1.0, critic))
     )
     weight = torch.tensor(log_w).exp().item()
     assert found.metrics["sampler/correction"] == pytest.approx(weight, rel=1e-4)
@@ -411,6 +491,8 @@ def test_a_correction_multiplies_the_policys_loss_alone(policy: Policy, algorith
         assert found.loss == pytest.approx(weight * plain.loss, abs=1e-5)
     else:
         assert found.metrics["loss/value"] == pytest.approx(plain.metrics["loss/value"])
+        assert pulls[1].abs().max() > 1e-4
+        torch.testing.assert_close(pulls[0], pulls[1], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize(
