@@ -7,7 +7,8 @@ equal one up to the order of the sums. `ALONE` is one process, for which all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -68,19 +69,25 @@ class Ranks:
         return _folded(self.gather([dict(values)]), lambda a, b: a + b)
 
     def max(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Key by key over ranks; a rank may lack keys."""
-        return _folded(self.gather([dict(values)]), max)
+        """Key by key over ranks; a rank may lack keys. nan where a rank's value is."""
+        return _folded(self.gather([dict(values)]), lambda a, b: largest((a, b)))
 
     def read(self, x: Tensor) -> Tensor:
         """This rank's part of a vector, (n,) -> the whole one, (N,)."""
         return x if self.size == 1 else torch.cat(self.gather([x]))
 
 
-def _folded(tables: Sequence[Mapping[str, float]], fold: object) -> dict[str, float]:
+def largest(values: Iterable[float]) -> float:
+    """The maximum; nan if any is nan. Python's `max` keeps or loses a nan by its place."""
+    found = list(values)
+    return math.nan if any(math.isnan(x) for x in found) else max(found)
+
+
+def _folded(tables: Sequence[Mapping[str, float]], fold: Callable[[float, float], float]) -> dict[str, float]:
     together: dict[str, float] = {}
     for table in tables:
         for name, value in table.items():
-            together[name] = fold(together[name], value) if name in together else value  # type: ignore[operator]
+            together[name] = fold(together[name], value) if name in together else value
     return together
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from earnest.data.store import read_rows, to_json
-from earnest.distributed.ranks import ALONE, Ranks
+from earnest.distributed.ranks import ALONE, Ranks, largest
 from earnest.errors import Interrupted
 from earnest.gates.asking import tell
 from earnest.gates.base import Gate, Steps
@@ -243,7 +243,7 @@ def _learn(
     if not found:
         return {"update/taken": 0.0}
     together = {name: fmean(row[name] for row in found) for name in found[0]}
-    together |= {name: max(row[name] for row in found) for name in together if "/max_" in name}
+    together |= {name: largest(row[name] for row in found) for name in together if "/max_" in name}
     return {**together, "lr": lr, "update/count": float(len(found))}
 
 
