@@ -1,8 +1,9 @@
-"""The processes that train one policy together: who does which share, and how the shares become one step.
+"""The processes that train one policy together: who does which share of an update, and how the shares become one.
 
-Every rank holds the same weights and takes the same decisions. Prompts are shared out, what was rolled out is gathered, so that
-credit and weights see the whole step everywhere; sequences are shared out again, and gradients are summed. N ranks therefore
-equal one up to the order of the sums. `ALONE` is one process, for which all of this is nothing.
+Every rank holds the same weights and the whole step's groups. Readings and the sequences of an update are shared out, readings
+are gathered and gradients summed, so that N ranks take the step of one, up to the order of the sums. Nothing launches ranks yet,
+and rollouts and checkpoints know of none: each rank must be given the same groups. `ALONE` is one process, for which all of this
+is nothing.
 """
 
 from __future__ import annotations
