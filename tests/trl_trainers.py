@@ -25,7 +25,7 @@ from earnest.train.mismatch import Mismatch
 from earnest.train.reference import Reference
 from earnest.train.step import accumulate
 from earnest.train.updates import Entropy, Learning, Planner
-from earnest.types import Group
+from earnest.types import Finish, Group
 from policies import policy_of
 
 PROMPTS = ((50, 51, 52), (60, 61), (70, 71, 72, 73, 74))
@@ -74,6 +74,8 @@ class Case:
     entropy: Entropy = field(default_factory=Entropy)
     mismatch: Mismatch = field(default_factory=Mismatch)
     sampler_error: float = 0.0  # spread of what the sampler's log-probs are off by
+    cut: tuple[int, ...] | None = None  # of each group, these were cut, and all others end with <eos>
+    count_truncated: bool = True  # where some were cut
     value: bool = True  # whether the losses are to be the same, not the gradients alone
 
 
@@ -89,8 +91,9 @@ def move(module: nn.Module, seed: int, scale: float) -> None:
             parameter.add_(scale * torch.randn(parameter.shape, generator=g))
 
 
-def judged(policy: Policy, temperature: float = 1.0, sampler_error: float = 0.0) -> list[Group]:
+def judged(policy: Policy, case: Case) -> list[Group]:
     """PROMPTS, answered and graded. Log-probs are the policy's, up to the sampler's error."""
+    eos = policy.tokenizer.eos_token_id
     g = torch.Generator().manual_seed(0)
     groups = []
     for number, (prompt, lengths, rewards) in enumerate(zip(PROMPTS, LENGTHS, REWARDS, strict=True)):
@@ -98,9 +101,11 @@ def judged(policy: Policy, temperature: float = 1.0, sampler_error: float = 0.0)
         for i, (length, reward) in enumerate(zip(lengths, rewards, strict=True)):
             made = make_rollout(number, i, reward, length)
             ids = tuple(torch.randint(40, 90, (length,), generator=g).tolist())
-            made = replace(made, prompt_ids=prompt, completion=replace(made.completion, token_ids=ids))
-            logp_T = read_tokens(policy, [plain_sample(made)], 4096, temperature, lambda _, f: f.logp_T)
-            logp_T = logp_T + sampler_error * torch.randn(length, generator=g)
+            finish = Finish.LENGTH if case.cut and i in case.cut else Finish.STOP
+            ids = ids if case.cut is None or i in case.cut else (*ids[:-1], eos)
+            made = replace(made, prompt_ids=prompt, completion=replace(made.completion, token_ids=ids, finish=finish))
+            logp_T = read_tokens(policy, [plain_sample(made)], 4096, case.temperature, lambda _, f: f.logp_T)
+            logp_T = logp_T + case.sampler_error * torch.randn(length, generator=g)
             rollouts.append(replace(made, completion=replace(made.completion, logprobs=tuple(logp_T.tolist()))))
         groups.append(Group(rollouts[0].problem, tuple(rollouts)))
     return groups
@@ -108,15 +113,16 @@ def judged(policy: Policy, temperature: float = 1.0, sampler_error: float = 0.0)
 
 def our_pull(case: Case, *, max_tokens: int = 4096) -> Pull:
     policy = fresh_policy()
-    groups = judged(policy, case.temperature, case.sampler_error)
+    groups = judged(policy, case)
     algorithm: Algorithm = build("algorithm", case.ours).with_max_tokens(MOST)
     reference = None
     if "reference" in algorithm.needs:
         reference = Reference(copy.deepcopy(policy), algorithm.kl)
         move(reference.policy.module, *AWAY)
     learning = Learning(
-        seed=0, temperature=case.temperature, max_tokens=max_tokens, epochs=case.updates, entropy=case.entropy
-    )
+        seed=0, temperature=case.temperature, max_tokens=max_tokens, epochs=case.updates, entropy=case.entropy,
+        mask_truncated=case.cut is not None, count_truncated=case.cut is not None and case.count_truncated,
+    )  # fmt: skip
     plan = Planner(policy, algorithm, learning, reference=reference).plan(groups, 0)
     if case.updates == 2:
         move(policy.module, *DRIFT)
@@ -133,7 +139,7 @@ def trainer_of(kind: Literal["GRPO", "RLOO"], folder: Path, case: Case, micro_ba
 
     policy = fresh_policy()
     policy.save(folder / "model")
-    groups = judged(policy, case.temperature, case.sampler_error)
+    groups = judged(policy, case)
     rollouts = [r for group in groups for r in group.rollouts]
     rows = [{"prompt": r.problem.id, "reward": r.reward} for r in rollouts]
 
@@ -144,7 +150,7 @@ def trainer_of(kind: Literal["GRPO", "RLOO"], folder: Path, case: Case, micro_ba
         output_dir=str(folder / "out"), per_device_train_batch_size=len(rollouts) // micro_batches,
         gradient_accumulation_steps=micro_batches, num_generations=len(LENGTHS[0]), num_iterations=case.updates,
         max_completion_length=MOST, temperature=case.temperature, use_cpu=True, bf16=False, gradient_checkpointing=False,
-        report_to=[], model_init_kwargs={"dtype": "float32"}, **case.theirs,
+        mask_truncated_completions=case.cut is not None, report_to=[], model_init_kwargs={"dtype": "float32"}, **case.theirs,
     )  # fmt: skip
     trainer = getattr(trl, f"{kind}Trainer")(
         model=str(folder / "model"), reward_funcs=graded, args=config, train_dataset=Dataset.from_list(rows)

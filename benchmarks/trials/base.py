@@ -79,7 +79,7 @@ def below(predicted: str, values: Sequence[float], show: Callable[[float], str],
 
 
 def around(predicted: str, values: Sequence[float], show: Callable[[float], str], zero: float = 0.0) -> Claim:
-    """Five seeds: the t interval over seeds contains it, which is no proof of equality."""
+    """Five seeds: the t interval over seeds contains it. Held then means not shown to differ, which is no proof of equality."""
     ends = spread_over_seeds(values).ci95
     return Claim(predicted, mean_over_seeds(values, show), None if ends is None else ends[0] <= zero <= ends[1])
 

@@ -17,7 +17,7 @@ import pytest
 from earnest.component import find, names
 from earnest.train.mismatch import Mismatch
 from earnest.train.updates import Entropy
-from trl_trainers import TOKENS, Case, assert_same, our_pull, their_pull, trainer_of
+from trl_trainers import TOKENS, Case, Pull, assert_same, our_pull, their_pull, trainer_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -222,11 +222,38 @@ def test_trls_dr_grpo_divides_by_the_spread_unless_it_is_told_not_to(tmp_path: P
     assert apart(tmp_path, Case(theirs={"loss_type": "dr_grpo"}, ours={"name": "dr_grpo"})) > 1e-2
 
 
+MASKED = {
+    "grpo": Case(theirs={"loss_type": "grpo"}, ours=grpo(), cut=(1,)),
+    "grpo, beta": Case(theirs={"loss_type": "grpo", "beta": 0.1}, ours=grpo(kl=NEAR_K3), cut=(1,)),
+    "grpo, entropy_coef": Case(
+        theirs={"loss_type": "grpo", "entropy_coef": 0.3}, ours=grpo(), entropy=Entropy(bonus=0.3), cut=(1,)),
+    "dr_grpo": Case(theirs={"loss_type": "dr_grpo", "scale_rewards": "none"}, ours={"name": "dr_grpo"}, cut=(1, 3)),
+    "dapo": Case(theirs={"loss_type": "dapo", **HIGH}, ours=of("dapo"), cut=(1,)),
+    "sapo": Case(theirs={"loss_type": "sapo"}, ours=of("sapo"), cut=(1,)),
+}  # fmt: skip
+
+
+@offered(MASKED)
+def test_what_is_cut_is_masked_as_trl_does(tmp_path: Path, case: Case) -> None:
+    """With `count_truncated`. Without it a mean over completions is over fewer of them, so that the gradient is larger by their
+    share; a mean over tokens is the same either way."""
+    theirs = their_pull(trainer_of("GRPO", tmp_path, case), case)
+    assert_same(our_pull(case), theirs)
+    assert our_pull(replace(case, cut=())).distance(theirs) > 1e-2, "what is masked had a say"
+    if case.entropy.bonus:
+        return  # a mean over tokens, beside a mean over completions
+    assert case.cut
+    share = 1.0 if case.ours["name"] == "dapo" else 4 / (4 - len(case.cut))
+    ours = our_pull(replace(case, count_truncated=False))
+    assert_same(ours, Pull(theirs.loss * share, {n: g * share for n, g in theirs.grads.items()}))
+
+
 def test_trl_tells_what_is_cut_by_its_last_token_and_we_by_how_it_ended(tmp_path: Path) -> None:
     """No completion here ends with <eos>, so that TRL's `mask_truncated_completions` masks them all; none was cut."""
     case = CASES["grpo"]
-    masked = replace(case, theirs={**case.theirs, "mask_truncated_completions": True})
-    found = their_pull(trainer_of("GRPO", tmp_path, masked), masked)
+    trainer = trainer_of("GRPO", tmp_path, case)
+    trainer.mask_truncated_completions = True
+    found = their_pull(trainer, case)
     assert found.loss == 0 and all(not g.any() for g in found.grads.values())
     assert our_pull(case).loss != 0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,9 +26,10 @@ from earnest.engines.scripted import ScriptedSession
 from earnest.errors import GateRefused
 from earnest.models.base import Policy
 from earnest.prompts.plain import Plain
+from earnest.rewards.base import Reward, Score, Weighted, correct_alone
 from earnest.train.on_policy import OnPolicy, Rollouts
 from earnest.train.updates import Learning, Planner, carries_signal
-from earnest.types import Completion, Problem, Request
+from earnest.types import Completion, Problem, Request, Rollout
 from lottery import gatherer, pool, session
 
 EVERYTHING: dict[str, Any] = {
@@ -46,6 +48,15 @@ class Counting(ScriptedSession):
         for completion in super().generate(requests):
             self.given.append(completion)
             yield completion
+
+
+class LastDigit(Reward):
+    """Prefers one right completion to another, as a length would."""
+
+    shapes: ClassVar[bool] = True
+
+    def score(self, rollouts: Sequence[Rollout], seed: int) -> list[Score]:
+        return [int(r.parsed.text[-1]) / 10 for r in rollouts]
 
 
 def steps(made: Gatherer, engine: ScriptedSession, count: int, first: int = 0) -> list[Gathered]:
@@ -173,6 +184,29 @@ def test_what_is_live_is_for_the_algorithm_to_say(tiny_policy: Policy) -> None:
     rights = [sum(outcomes(group)) for g in found for group in g.groups]
     assert all(0 < right < 5 for right in rights) and len(rights) == 200
     assert all(g.metrics["frac_reward_zero_std"] == 0 for g in found)
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+def test_a_shaping_term_tells_no_round_of_a_refill_from_another(tiny_policy: Policy, by_number: bool) -> None:
+    """by_number: some groups of equal rewards are learned from, as a method with a baseline of the step may have it."""
+    problems = pool([1.0] * 20)
+    stay = {p.id for p in problems[::2]} if by_number else set[str]()
+    made = gatherer(
+        tiny_policy, problems, live=lambda group: group.problem.id in stay, refill=Refill(attempts=2, patience=9)
+    )
+    made.asking = replace(made.asking, reward=(*correct_alone(), Weighted(use=LastDigit(), weight=0.5)))
+    found = steps(made, session(tiny_policy), 3)
+    for g in found:
+        assert len(g.seen) == 24 if not by_number else 8 < len(g.seen) < 24
+        assert len({r.reward for group in (*g.seen, *g.groups) for r in group.rollouts}) == 1
+        assert len({r.reward_parts["LastDigit"] for group in g.seen for r in group.rollouts}) == 10
+        assert g.metrics["groups/levelled"] == 1 and all(any(a is b for b in g.seen) for a in g.groups)
+    again = gatherer(tiny_policy, problems, live=made.live, refill=Refill(attempts=2, patience=9))
+    again.asking = made.asking
+    steps(again, session(tiny_policy), 1)
+    state = json.loads(json.dumps(again.state_dict()))
+    again.load_state_dict(state)
+    assert all(alike(a, b) for a, b in zip(found[1:], steps(again, session(tiny_policy), 2, first=1), strict=True))
 
 
 def test_a_spent_budget_is_said_once_and_the_step_goes_on(tiny_policy: Policy) -> None:

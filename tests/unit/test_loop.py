@@ -35,6 +35,7 @@ from earnest.train.losses import Cost, Loss, NegativeLogLikelihood, PolicyGradie
 from earnest.train.on_policy import FewLive, OnPolicy, Rollouts
 from earnest.train.optim import Optim
 from earnest.train.reference import Reference
+from earnest.train.step import accumulate
 from earnest.train.updates import Learning, Planner
 from earnest.types import Batch, Item, Sampling, Status, Verdict
 from earnest.verifiers.base import Verifier
@@ -71,6 +72,16 @@ class Explodes(Loss):
 
     def __call__(self, batch: Batch, forward: Forward) -> Cost:
         return Cost((forward.logp_T * math.inf).sum())
+
+
+class Told(Loss):
+    """Has a maximum of its own for every micro-batch."""
+
+    def __init__(self, *told: float) -> None:
+        self.told = iter(told)
+
+    def __call__(self, batch: Batch, forward: Forward) -> Cost:
+        return Cost(forward.logp_T.sum(), maxima={"x/max_y": torch.tensor([0.0, next(self.told)])})
 
 
 def rl(policy: Policy, verifier: Verifier, *, stage: str = "rl", temperature: float = 1.0) -> OnPolicy:
@@ -239,6 +250,26 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_said(policy: Polic
     assert (first["event"], first["rule"], first["step"], first["level"]) == ("health", "H11", 1, "error")
     assert (last["event"], last["skipped"], last["step"]) == ("skipped_updates", 1, 1)
     assert last["message"] == "1 of 1 updates were left out: their gradient was not finite"
+
+
+@pytest.mark.parametrize("told", [(3.0, 1.0, 2.0), (1.0, 3.0, 2.0), (1.0, 2.0, 3.0)])
+def test_a_maximum_is_of_all_micro_batches(policy: Policy, told: tuple[float, ...]) -> None:
+    samples = demonstrations([((3, 4), (5, 6, 2)), ((7,), (8, 2)), ((9, 3), (4, 4, 4, 2))])
+    assert accumulate(policy, Told(*told), samples, 1).metrics == {"x/max_y": 3.0}
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_maximum_that_is_no_number_stays_none(policy: Policy, tmp_path: Path, place: int) -> None:
+    samples = demonstrations([((3, 4), (5, 6, 2)), ((7,), (8, 2)), ((9, 3), (4, 4, 4, 2))])
+    told = [math.nan if i == place else 1.0 for i in range(3)]
+    assert math.isnan(accumulate(policy, Told(*told), samples, 1).metrics["x/max_y"])
+
+    class Thrice(Source):
+        def work(self, step: int) -> Work:
+            return Work([samples] * 3)
+
+    train(job(policy, Thrice(), Told(*told), tmp_path, steps=1))
+    assert rows(tmp_path)[0]["x/max_y"] is None and rows(tmp_path)[0]["update/count"] == 3.0
 
 
 def test_health_is_told_once_also_by_a_stage_that_was_resumed(policy: Policy, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from builders import NAN, make_step
 from earnest.component import BuildContext, KeyedConfigError, build
 from earnest.data.batch import pack, split
 from earnest.data.gathering.gatherer import Asking, Gatherer
-from earnest.data.pairs import Pair, pairs_of, referred, sides, together
+from earnest.data.pairs import Pair, pairs_of, recorded, referred, sides, together
 from earnest.data.reading import read_tokens
 from earnest.data.rollouts import Roller
 from earnest.data.samples import plain_sample
@@ -320,6 +320,56 @@ def test_what_a_step_did_to_its_chosen_completions_is_measured(policy: Policy, t
     assert abs(row["logps/chosen_change"]) > 1e-3
     assert row["loss"] == pytest.approx(math.log(2), abs=1e-5) and row["update/count"] == 1
     assert row["rewards/accuracies"] <= 1 and row["sampler/lag"] == 0 and row["groups/live"] == 0.5
+
+
+def test_how_far_the_sampler_is_from_the_policy_is_measured_before_the_first_update(
+    policy: Policy, tmp_path: Path
+) -> None:
+    made = source(policy, minibatches=2, epochs=2)
+    first, *others = made.work(0).updates
+    assert len(others) == 3 and all(s.sampler_logprobs is None for update in others for s in update)
+    assert all(s.sampler_logprobs is not None and len(s.sampler_logprobs) == sum(s.mask) for s in first)
+    train(job(policy, source(policy, minibatches=2, epochs=2), tmp_path, steps=3, max_tokens=24, optim=Optim(lr=1e-2)))
+    learned = [row for row in rows(tmp_path) if row["pairs"] > 1]
+    assert learned and all(row["sampler/max_ratio_error"] < 1e-4 and row["update/count"] == 4 for row in learned)
+
+
+def test_an_engine_with_other_weights_is_noticed(policy: Policy, tmp_path: Path) -> None:
+    session = Torch().open(copy.deepcopy(policy))
+    with torch.no_grad():
+        for _, parameter in session.policy.parameters():
+            parameter.mul_(1.3)
+
+    def refresh(now: Policy) -> None:
+        session.policy.version = now.version
+
+    made = source(policy)
+    session.refresh, made.engine = refresh, session
+    train(job(policy, made, tmp_path, steps=8))
+    learned = [row for row in rows(tmp_path) if row["pairs"]]
+    assert len(learned) > 2 and all(row["sampler/ratio_error"] > 0.05 for row in learned)
+    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert "H7" in {event.get("rule") for event in told}
+
+
+def test_what_an_older_policy_wrote_is_not_compared(tiny_policy: Policy) -> None:
+    whole = group(1, 0, 1, 0, 1, 0)
+    unrecorded = replace(whole.rollouts[1], completion=replace(whole.rollouts[1].completion, logprobs=None))
+    pairs = [Pair(whole.rollouts[0], unrecorded), Pair(*whole.rollouts[2:4]), Pair(*whole.rollouts[4:6])]
+    made = with_reference(tiny_policy, sides(pairs))
+    found = [
+        accumulate(
+            tiny_policy, PairedCompletions(DPO(), 1.0), together(recorded(made, pairs, fresh), range(3)), 4096
+        ).metrics
+        for fresh in ([False] * 3, [True, False, True])
+    ]
+    assert "sampler/ratio_error" not in found[0] and "sampler/max_ratio_error" not in found[0]
+    own = [s for i, s in enumerate(made) if i in (0, 4, 5)]  # whose log-probs say -1
+    error_T = torch.expm1(torch.cat([s.ref_logprobs for s in own if s.ref_logprobs is not None]) + 1).abs()
+    assert len(error_T) == 9 and found[1]["sampler/ratio_error"] == pytest.approx(error_T.mean().item(), rel=1e-4)
+    assert found[1]["sampler/max_ratio_error"] == pytest.approx(error_T.max().item(), rel=1e-4)
+    for _, parameter in tiny_policy.parameters():
+        parameter.grad = None
 
 
 def test_without_a_pair_nothing_changes(policy: Policy, tmp_path: Path) -> None:

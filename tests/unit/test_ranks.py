@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 import socket
 from pathlib import Path
@@ -84,6 +85,9 @@ def run_rank(rank: int, size: int, port: int, groups: bytes, out: str) -> None:
     found = {name: trained(name, pickle.loads(groups), ranks) for name in ALGORITHMS}
     mine = [(rank, i) for i in range(3 + rank)]
     found["gathered"] = {"gathered": ranks.gather(mine), "summed": ranks.sum({"a": 1.0 + rank, f"only{rank}": 2.0})}
+    nan = float("nan")
+    broken = {"first": 1.0 if rank else nan, "last": nan if rank else 1.0, "fine": -1.0 - rank, f"only{rank}": nan}
+    found["gathered"]["largest"] = ranks.max(broken)
     torch.save(found, Path(out) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -117,6 +121,8 @@ def test_shares_come_together_in_order_on_every_rank(two: list[dict[str, Any]]) 
     for rank in two:
         assert rank["gathered"]["gathered"] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3)]
         assert rank["gathered"]["summed"] == {"a": 3.0, "only0": 2.0, "only1": 2.0}
+        found = rank["gathered"]["largest"]
+        assert found.pop("fine") == -1.0 and len(found) == 4 and all(math.isnan(x) for x in found.values())
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

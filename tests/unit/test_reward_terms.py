@@ -18,7 +18,7 @@ from earnest.algorithms.dr_grpo import DrGRPO
 from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.rloo import RLOO
 from earnest.component import BuildContext, KeyedConfigError, build
-from earnest.data.rewarding import Rewarded, reward
+from earnest.data.rewarding import Rewarded, level, reward
 from earnest.data.samples import to_step
 from earnest.functional.reward import cosine, kimi_length, repeated, soft_overlong
 from earnest.rewards.base import Failed, Reward, Score, Weighted, fitted
@@ -290,6 +290,25 @@ def test_nor_do_several_groups_of_one_verdict_against_each_other(spec: Any, righ
     assert [r.reward for r in beside.groups[3].rollouts] == paid(repeating(mixed), terms(spec))
     for spec_of in ({"name": "reinforce"}, {"name": "reinforce_pp", "kl": None}):
         credit = build("algorithm", spec_of).credit(to_step(found.groups))
+        assert not credit.advantage_T.any() and not credit.live_N.any()
+
+
+def test_groups_of_several_rounds_are_levelled_as_if_they_were_of_one() -> None:
+    weighted = terms(["correct", {"use": {"name": "overlong", "max_length": 20, "cache": 10}}])
+    one, two = a_group([1.0] * 4, [10, 12, 14, 16], 0), a_group([1.0] * 4, [18, 19, 20, 20], 1)
+    mixed, failed = (
+        a_group([1.0, 0.0, 1.0, 1.0], [11, 13, 15, 20], 2),
+        a_group([1.0, NAN, 1.0, 1.0], [11, 13, 15, 20], 3),
+    )
+    whole = [one, mixed, two, failed]
+    rounds = [group for part in ((one, mixed), (two, failed)) for group in rewarded(part, weighted).groups]
+    assert rounds[0].rollouts[0].reward != rounds[2].rollouts[0].reward, "each round has a mean of its own"
+    found, levelled = level(rounds, weighted, 0)
+    assert (found, levelled) == (rewarded(whole, weighted).groups, 3)
+    assert level(found, weighted, 0) == (found, levelled), "once more changes nothing"
+    assert level(rounds[::-1], weighted, 0)[0] == found[::-1]
+    for algorithm in ({"name": "reinforce"}, {"name": "reinforce_pp", "kl": None}):
+        credit = build("algorithm", algorithm).credit(to_step([found[0], found[2]]))
         assert not credit.advantage_T.any() and not credit.live_N.any()
 
 

@@ -64,6 +64,7 @@ RL = optim_and_rollouts(
     reward=[{"use": "correct", "weight": 2.0}, {"use": "cosine", "weight": 0.5}],
     minibatches=2,
     mask_truncated=True,
+    count_truncated=True,
     entropy={"bonus": 0.01, "top_share": 0.5},
     mismatch={"method": "token_tis", "cap": 3.0},
     critic={"separate": True, "lr": 2e-3, "warmup": 1},
@@ -140,7 +141,7 @@ BOTH: dict[str, Places] = {
 }  # fmt: skip
 OF_RL: dict[str, Places] = {
     **BOTH,
-    **{name: of_learning(name) for name in ("epochs", "minibatches", "mask_truncated", "entropy")},
+    **{name: of_learning(name) for name in ("epochs", "minibatches", "mask_truncated", "count_truncated", "entropy")},
     "micro_batch_tokens": lambda stage, job: [
         stage.micro_batch_tokens, job.max_tokens, job.source.planner.learning.max_tokens
     ],

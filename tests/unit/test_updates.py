@@ -19,7 +19,7 @@ from earnest.algorithms.grpo import GRPO
 from earnest.algorithms.kl import KL, AdaptiveKL
 from earnest.algorithms.ppo import PPO
 from earnest.algorithms.rloo import RLOO
-from earnest.component import KeyedConfigError
+from earnest.component import KeyedConfigError, build
 from earnest.data.reading import read_ends, read_tokens
 from earnest.data.samples import plain_sample
 from earnest.functional import divergence, mismatch, reduce
@@ -304,6 +304,32 @@ def test_cut_completions_can_be_left_out_of_loss_and_denominator(policy: Policy)
     assert all(s.weight == pytest.approx(1 / (tokens - LENGTHS[0])) for s in fewer)
 
 
+@pytest.mark.parametrize("kl", [KL(), KL(in_loss=0.1), KL(in_reward=0.1)])
+@pytest.mark.parametrize("name", ["grpo", "dr_grpo", "dapo", "rloo"])
+def test_masked_completions_may_count_in_means_over_completions(policy: Policy, name: str, kl: KL) -> None:
+    """As completions without tokens: each other weight is smaller by their share, and a mean over tokens is as it was."""
+    groups = judged_groups(policy)
+    first, *others = groups[0].rollouts
+    cut = replace(first, completion=replace(first.completion, finish=Finish.LENGTH))
+    groups[0] = Group(groups[0].problem, (cut, *others))
+    algorithm = build("algorithm", {"name": name, "kl": kl}).with_max_tokens(8)
+    given = reference(policy, kl) if kl.on else None
+    fewer, counted = (
+        Planner(
+            policy, algorithm, learning(mask_truncated=True, count_truncated=on, entropy=Entropy(bonus=0.1)), reference=given
+        ).plan(groups, 0).updates[0]
+        for on in (False, True)
+    )  # fmt: skip
+    assert [key(s) for s in counted] == [key(s) for s in fewer]
+    assert (*cut.prompt_ids, *(cut.completion.token_ids or ())) not in map(key, counted)
+    rows = sum(len(group.rollouts) for group in groups)
+    factor = 1.0 if name == "dapo" else (rows - 1) / rows
+    for one, other in zip(fewer, counted, strict=True):
+        assert other.weight == pytest.approx(factor * one.weight)
+        assert other.kl_weight == pytest.approx((1.0 if kl.sums and name == "dapo" else factor) * one.kl_weight)
+        assert other.entropy_weight == pytest.approx(one.entropy_weight) and one.entropy_weight > 0
+
+
 def test_a_step_whose_live_completions_were_all_cut_has_no_signal(policy: Policy) -> None:
     cut = [
         Group(g.problem, tuple(replace(r, completion=replace(r.completion, finish=Finish.LENGTH)) for r in g.rollouts))
@@ -512,3 +538,10 @@ def test_a_correction_without_effect_is_refused(settings: dict[str, object], tol
         from earnest.component import build
 
         build("algorithm", {"name": "grpo", "kl": {"in_los": 1}})
+
+
+def test_counting_what_is_not_left_out_is_refused() -> None:
+    spec = {"name": "rl", "id": "rl", "steps": 1, "lr": 1e-3, "count_truncated": True}
+    with pytest.raises(KeyedConfigError, match="no effect without mask_truncated"):
+        build("stage", spec)
+    build("stage", {**spec, "mask_truncated": True})

@@ -30,7 +30,8 @@ class PPO(Clipped):
     Degrades to: Dr. GRPO, exactly, with gamma = lam = 1, no whitening, completions of one length and a critic that
     knows the group's mean.
 
-    Reference: arXiv:1707.06347 (PPO), arXiv:1506.02438 (GAE).
+    Reference: arXiv:1707.06347 (PPO), arXiv:1506.02438 (GAE). The clip range and lam are PPO's; gamma 1, whitening, value_clip
+    and value_coef are those of TRL's PPO.
     """
 
     for_reuse: ClassVar[frozenset[str]] = Clipped.for_reuse | {"value_clip"}

@@ -28,7 +28,7 @@ class ReinforcePP(Clipped):
 
     Degrades to: REINFORCE with a batch-mean baseline, up to scale, when there is one update per rollout and no KL.
 
-    Reference: REINFORCE++, arXiv:2501.03262.
+    Reference: REINFORCE++, arXiv:2501.03262. The clip range is PPO's, and the paper's KL is off unless `kl` sets it.
     """
 
     baseline: Literal["none", "group"] = "none"

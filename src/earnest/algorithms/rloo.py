@@ -27,7 +27,7 @@ class RLOO(Clipped, GroupRelative):
 
     Degrades to: G/(G-1) times Dr. GRPO with L_max = 1, when there is one update per rollout and no KL.
 
-    Reference: Back to Basics, arXiv:2402.14740.
+    Reference: Back to Basics, arXiv:2402.14740. The clip range, which the paper does not need, is TRL's.
     """
 
     one_action: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import lcm
 
+import torch
 from torch import Tensor
 
 from earnest.data.samples import plain_sample
@@ -58,6 +59,26 @@ def referred(samples: Sequence[Sample], ref_logp_T: Tensor) -> list[Sample]:
     """The same with the reference's log-probs of their trained tokens, end to end in (T,)."""
     parts = ref_logp_T.split([sum(s.mask) for s in samples])
     return [replace(s, ref_logprobs=x_T) for s, x_T in zip(samples, parts, strict=True)]
+
+
+def recorded(samples: Sequence[Sample], pairs: Sequence[Pair], fresh: Sequence[bool]) -> list[Sample]:
+    """The same with the sampler's log-probs of their trained tokens, inf where there is none of the present policy.
+
+    samples: as `sides` orders them. fresh: which pairs the present policy wrote.
+    """
+    rollouts = [
+        (rollout, new) for pair, new in zip(pairs, fresh, strict=True) for rollout in (pair.chosen, pair.rejected)
+    ]
+    return [
+        replace(sample, sampler_logprobs=_drawn(rollout) if new else torch.full((sum(sample.mask),), torch.inf))
+        for sample, (rollout, new) in zip(samples, rollouts, strict=True)
+    ]
+
+
+def _drawn(rollout: Rollout) -> Tensor:
+    completion = rollout.completion
+    logprobs = completion.logprobs if completion.logprobs is not None else (torch.inf,) * len(completion.sampled)
+    return torch.tensor([x for x, own in zip(logprobs, completion.sampled, strict=True) if own])
 
 
 def together(samples: Sequence[Sample], numbers: Sequence[int]) -> tuple[Sample, ...]:

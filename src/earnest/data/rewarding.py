@@ -5,7 +5,8 @@ advantage 0 and is counted. Nothing here touches a verdict.
 
 In a group that is all right (or all wrong) a shaping term, say of length, would be all that tells the rollouts apart, and
 dividing by the group's spread would make it as loud as being right. There it counts with its mean over all groups of that
-verdict, as a baseline may be of the whole step. Groups of one have each other to be compared with, and count as one group.
+verdict, as a baseline may be of the whole step: `level` once more over a step that was sampled in several rounds. Groups of one
+have each other to be compared with, and count as one group.
 """
 
 from __future__ import annotations
@@ -46,13 +47,32 @@ def reward(groups: Sequence[Group], terms: Sequence[Weighted], seed: int, step: 
         for rollout, score in zip(rollouts, column, strict=True)
         if isinstance(score, Failed) and rollout.verdict.status is not Status.ERROR
     )
-    rows = list(zip(*columns, strict=True))
-    counted = [[s if t.after <= step else None for t, s in zip(terms, row, strict=True)] for row in rows]
-    level = [list(row) for row in counted]
-    levelled = _level(_compared(groups), rollouts, terms, level)
-    paid = (_paid(r, terms, *scores) for r, *scores in zip(rollouts, rows, level, strict=True))
-    found = tuple(replace(group, rollouts=tuple(next(paid) for _ in group.rollouts)) for group in groups)
+    rows = zip(*columns, strict=True)
+    paid = [_paid(rollout, terms, row, step) for rollout, row in zip(rollouts, rows, strict=True)]
+    found, levelled = level(_regrouped(groups, paid), terms, step)
     return Rewarded(found, next(failures, ""), levelled)
+
+
+def level(groups: Sequence[Group], terms: Sequence[Weighted], step: int) -> tuple[tuple[Group, ...], int]:
+    """Rewarded groups with terms that may not be the only signal at their mean where they would be, and in how many that is.
+
+    It goes by `reward_parts`, so groups that are levelled already can be again, with others beside them. Neither the order of
+    the groups nor how they were levelled before changes a reward.
+    """
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    rows: list[list[float | None]] = [
+        [r.reward_parts[term.name] if term.after <= step else None for term in terms] if r.reward is not None else []
+        for r in rollouts
+    ]
+    levelled = _level(_compared(groups), rollouts, terms, rows)
+    paid = [replace(r, reward=sum(_shares(terms, row))) if row else r for r, row in zip(rollouts, rows, strict=True)]
+    return _regrouped(groups, paid), levelled
+
+
+def _regrouped(groups: Sequence[Group], rollouts: Sequence[Rollout]) -> tuple[Group, ...]:
+    """The groups with these rollouts in the places of their own."""
+    rest = iter(rollouts)
+    return tuple(replace(group, rollouts=tuple(next(rest) for _ in group.rollouts)) for group in groups)
 
 
 def ask(term: Reward, groups: Sequence[Group], seed: int) -> list[Score]:
@@ -102,30 +122,33 @@ def _compared(groups: Sequence[Group]) -> list[list[int]]:
 
 
 def _level(
-    bundles: Sequence[Sequence[int]], rollouts: Sequence[Rollout], terms: Sequence[Weighted], level: list[list[Score]]
+    bundles: Sequence[Sequence[int]],
+    rollouts: Sequence[Rollout],
+    terms: Sequence[Weighted],
+    rows: list[list[float | None]],
 ) -> int:
     """Put means in the place of the scores of terms that would be a bundle's only signal, and may not be. How many had one.
 
-    level: what counts of each rollout's scores, which is changed.
+    rows: what counts of each rollout's scores, which is changed.
     """
     alike: dict[tuple[bool | None, int], list[int]] = {}  # by verdict and term
     levelled = 0
     for bundle in bundles:
-        graded = [i for i in bundle if _has_reward(rollouts[i], level[i])]
+        graded = [i for i in bundle if rollouts[i].reward is not None]
         verdicts = {rollouts[i].verdict.correct for i in graded}
-        standing = [sum(_shares(terms, level[i], only_standing=True)) for i in graded]
+        standing = [sum(_shares(terms, rows[i], only_standing=True)) for i in graded]
         if len(verdicts) != 1 or not _same(standing):
             continue
         verdict = verdicts.pop()
-        scores = {p: {level[i][p] for i in graded} for p, term in enumerate(terms) if not term.stands_alone}
+        scores = {p: {rows[i][p] for i in graded} for p, term in enumerate(terms) if not term.stands_alone}
         levelled += any(len(found) > 1 for found in scores.values())
         for place, found in scores.items():
             if found != {None}:  # if it applies to any: adding nothing to the others would tell them apart
                 alike.setdefault((verdict, place), []).extend(graded)
     for (_, place), graded in alike.items():
-        mean = fmean(score for i in graded if isinstance(score := level[i][place], float))
+        mean = fmean(score for i in graded if (score := rows[i][place]) is not None)
         for i in graded:
-            level[i][place] = mean
+            rows[i][place] = mean
     return levelled
 
 
@@ -139,9 +162,11 @@ def _has_reward(rollout: Rollout, counted: Row) -> bool:
     return not failed and any(score is not None for score in counted)
 
 
-def _paid(rollout: Rollout, terms: Sequence[Weighted], scores: Row, level: Row) -> Rollout:
+def _paid(rollout: Rollout, terms: Sequence[Weighted], scores: Row, step: int) -> Rollout:
+    """The rollout with its parts and their sum, before any levelling."""
     parts = {t.name: None if isinstance(s, Failed) else s for t, s in zip(terms, scores, strict=True)}
-    total = sum(_shares(terms, level)) if _has_reward(rollout, level) else None
+    counted = [s if t.after <= step else None for t, s in zip(terms, scores, strict=True)]
+    total = sum(_shares(terms, counted)) if _has_reward(rollout, counted) else None
     return replace(rollout, reward=total, reward_parts=parts)
 
 

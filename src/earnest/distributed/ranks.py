@@ -1,13 +1,15 @@
-"""The processes that train one policy together: who does which share, and how the shares become one step.
+"""The processes that train one policy together: who does which share of an update, and how the shares become one.
 
-Every rank holds the same weights and takes the same decisions. Prompts are shared out, what was rolled out is gathered, so that
-credit and weights see the whole step everywhere; sequences are shared out again, and gradients are summed. N ranks therefore
-equal one up to the order of the sums. `ALONE` is one process, for which all of this is nothing.
+Every rank holds the same weights and the whole step's groups. Readings and the sequences of an update are shared out, readings
+are gathered and gradients summed, so that N ranks take the step of one, up to the order of the sums. Nothing launches ranks yet,
+and rollouts and checkpoints know of none: each rank must be given the same groups. `ALONE` is one process, for which all of this
+is nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -68,19 +70,25 @@ class Ranks:
         return _folded(self.gather([dict(values)]), lambda a, b: a + b)
 
     def max(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Key by key over ranks; a rank may lack keys."""
-        return _folded(self.gather([dict(values)]), max)
+        """Key by key over ranks; a rank may lack keys. nan where a rank's value is."""
+        return _folded(self.gather([dict(values)]), lambda a, b: largest((a, b)))
 
     def read(self, x: Tensor) -> Tensor:
         """This rank's part of a vector, (n,) -> the whole one, (N,)."""
         return x if self.size == 1 else torch.cat(self.gather([x]))
 
 
-def _folded(tables: Sequence[Mapping[str, float]], fold: object) -> dict[str, float]:
+def largest(values: Iterable[float]) -> float:
+    """The maximum; nan if any is nan. Python's `max` keeps or loses a nan by its place."""
+    found = list(values)
+    return math.nan if any(math.isnan(x) for x in found) else max(found)
+
+
+def _folded(tables: Sequence[Mapping[str, float]], fold: Callable[[float, float], float]) -> dict[str, float]:
     together: dict[str, float] = {}
     for table in tables:
         for name, value in table.items():
-            together[name] = fold(together[name], value) if name in together else value  # type: ignore[operator]
+            together[name] = fold(together[name], value) if name in together else value
     return together
 
 

@@ -58,6 +58,8 @@ class Rl(RolloutStage):
     mask_truncated: bool = False
     """Completions that were cut are learned nothing from, though their reward still counts in their group. Else they are wrong
     answers like others."""
+    count_truncated: bool = False
+    """What `mask_truncated` leaves out counts in a mean over completions still, as one without tokens. So it is in TRL."""
     entropy: Entropy = Field(default_factory=Entropy)
     """Bonus, floor, and a mask of certain tokens."""
     mismatch: Mismatch = Field(default_factory=Mismatch)
@@ -94,6 +96,10 @@ class Rl(RolloutStage):
             )
         if self.minibatches > self.prompts_per_step:
             raise ValueError(f"{self.minibatches} minibatches of {self.prompts_per_step} prompts: some would be empty")
+        if self.count_truncated and not self.mask_truncated:
+            raise ValueError(
+                "count_truncated has no effect without mask_truncated: nothing is left out; set mask_truncated"
+            )
         if self.mask_truncated and any(term.use.name == "overlong" for term in self.reward):
             raise ValueError("mask_truncated leaves out what `overlong` punishes; choose one of them")
         if self.mask_truncated and any(t.use.name == "cosine" and is_set(t.use, "exceeded") for t in self.reward):
@@ -132,6 +138,7 @@ class Rl(RolloutStage):
             epochs=self.epochs,
             entropy=self.entropy,
             mask_truncated=self.mask_truncated,
+            count_truncated=self.count_truncated,
         )
         source = OnPolicy(
             gatherer, engine, Planner(policy, algorithm, learning, critic=critic, reference=reference),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from earnest.data.store import read_rows, to_json
-from earnest.distributed.ranks import ALONE, Ranks
+from earnest.distributed.ranks import ALONE, Ranks, largest
 from earnest.errors import Interrupted
 from earnest.gates.asking import tell
 from earnest.gates.base import Gate, Steps
@@ -228,7 +228,7 @@ def _step(job: Job, optimizer: torch.optim.Optimizer, totals: Totals, cost: _Flo
 def _learn(
     job: Job, optimizer: torch.optim.Optimizer, work: Work, lr: float, totals: Totals, cost: _Flops
 ) -> dict[str, float]:
-    """Take the updates of a step. Metrics are means over them; a maximum stays one."""
+    """Take the updates of a step. Metrics of the first are means over all that have them; a maximum stays one."""
     found: list[dict[str, float]] = []
     for samples in work.updates:
         imitated = () if work.heads_only else work.supervised
@@ -242,9 +242,12 @@ def _learn(
         found[-1]["update/taken"] = float(taken.taken)
     if not found:
         return {"update/taken": 0.0}
-    together = {name: fmean(row[name] for row in found) for name in found[0]}
-    together |= {name: max(row[name] for row in found) for name in together if "/max_" in name}
+    together = {name: _over(found, name, largest if "/max_" in name else fmean) for name in found[0]}
     return {**together, "lr": lr, "update/count": float(len(found))}
+
+
+def _over(rows: Sequence[Mapping[str, float]], name: str, fold: Callable[[Iterable[float]], float]) -> float:
+    return fold(row[name] for row in rows if name in row)
 
 
 def _watch(job: Job, monitor: Monitor, row: Mapping[str, float]) -> None:

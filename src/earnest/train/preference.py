@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from earnest.data.gathering.gatherer import Gathered, Gatherer
-from earnest.data.pairs import Pair, pairs_of, referred, sides, together
+from earnest.data.pairs import Pair, pairs_of, recorded, referred, sides, together
 from earnest.data.reading import read_tokens
 from earnest.data.samples import plain_sample
 from earnest.data.select import dealt
@@ -48,7 +49,19 @@ class PairedCompletions(Loss):
             "logps/chosen": chosen.logp_P.detach(),
             "logps/rejected": rejected.logp_P.detach(),
         }
-        return Cost((batch.pairs.weight_P * found.loss_P).sum(), {**means, **found.metrics})
+        error_T = _errors(batch, forward.logp_T)
+        if len(error_T):
+            means["sampler/ratio_error"] = error_T
+        maxima = {"sampler/max_ratio_error": error_T} if len(error_T) else {}
+        return Cost((batch.pairs.weight_P * found.loss_P).sum(), {**means, **found.metrics}, maxima)
+
+
+def _errors(batch: Batch, logp_T: Tensor) -> Tensor:
+    """(t,): |pi / mu - 1| of the tokens that the policy, as it is now, has drawn; as in the policy gradient's loss."""
+    if batch.sampler_logp_T is None:
+        return logp_T.new_zeros(0)
+    known_T = ~batch.sampler_logp_T.isposinf()
+    return torch.expm1(logp_T.detach() - batch.sampler_logp_T)[known_T].abs()
 
 
 def _sides(batch: Batch, logp_T: Tensor, ref_logp_T: Tensor) -> tuple[Side, Side]:
@@ -92,29 +105,34 @@ class FreshPairs(FreshRollouts):
         gathered = self.gather(step)
         by_group = self._pairs(gathered, step)
         pairs = [pair for found in by_group for pair in found]
+        fresh = [place not in gathered.replayed for place, found in enumerate(by_group) for _ in found]
         # What is replayed was written by an older policy, whose log-probs say nothing of this step.
         self._chosen = [p.chosen for i, found in enumerate(by_group) if i not in gathered.replayed for p in found]
         self._version = self.policy.version
         live = sum(map(bool, by_group)) / len(by_group)
-        return self.step_work(step, gathered, self._updates(pairs, step), live, {"pairs": float(len(pairs))})
+        return self.step_work(step, gathered, self._updates(pairs, fresh, step), live, {"pairs": float(len(pairs))})
 
     def _pairs(self, gathered: Gathered, step: int) -> list[list[Pair]]:
         most, seed = self.pairing.pairs_per_prompt, self.pairing.seed
         return [pairs_of(g, most, seed, "pairs", step, place, g.problem.id) for place, g in enumerate(gathered.groups)]
 
-    def _updates(self, pairs: Sequence[Pair], step: int) -> list[tuple[Sample, ...]]:
-        """Pairs dealt out among a step's minibatches, each of which is a mean of its own; none is empty."""
+    def _updates(self, pairs: Sequence[Pair], fresh: Sequence[bool], step: int) -> list[tuple[Sample, ...]]:
+        """Pairs dealt out among a step's minibatches, each of which is a mean of its own; none is empty.
+
+        Before the first the policy is the one that sampled, so that there its log-probs are compared with the sampler's.
+        """
         if not pairs:
             return []
         pairing, samples = self.pairing, sides(pairs)
         read_t = self.anchor.read(self.ranks.mine(samples), pairing.max_tokens, pairing.temperature)
         samples = referred(samples, self.ranks.read(read_t))
-        return [
-            together(samples, hand)
+        first, *others = (
+            hand
             for epoch in range(pairing.epochs)
             for hand in dealt(len(pairs), pairing.minibatches, pairing.seed, "minibatches", step, epoch)
             if hand
-        ]
+        )
+        return [together(recorded(samples, pairs, fresh), first), *(together(samples, hand) for hand in others)]
 
     def after(self, step: int) -> Mapping[str, float]:
         """logps/chosen_change: what the step did to the log-prob of its own chosen completions, on average, in nats.

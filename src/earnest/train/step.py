@@ -10,7 +10,7 @@ from itertools import chain
 import torch
 
 from earnest.data.batch import bundles, pack, split
-from earnest.distributed.ranks import ALONE, Ranks
+from earnest.distributed.ranks import ALONE, Ranks, largest
 from earnest.models.base import Policy
 from earnest.train.losses import Loss, NegativeLogLikelihood
 from earnest.types import Sample
@@ -74,7 +74,7 @@ class _Passes:
                 self.sums[name] = self.sums.get(name, 0.0) + x.sum().item()
                 self.counts[name] = self.counts.get(name, 0) + len(x)
             for name, x in cost.maxima.items():
-                self.maxima[name] = max(self.maxima.get(name, 0.0), x.max().item())
+                self.maxima[name] = largest((self.maxima.get(name, 0.0), x.max().item()))
 
 
 @dataclass(frozen=True, slots=True)

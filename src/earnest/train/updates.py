@@ -63,6 +63,7 @@ class Learning:
     epochs: int = 1
     entropy: Entropy = field(default_factory=Entropy)
     mask_truncated: bool = False
+    count_truncated: bool = False  # masked completions still count in a mean over completions
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +162,19 @@ class Planner:
         return [chosen_N for chosen_N in updates if len(chosen_N)]
 
     def _kept(self, step: Step, chosen_N: Tensor) -> Tensor:
-        """Those of an update's rollouts that count in its means; the others' tokens leave the denominators too."""
-        return chosen_N[step.finished_N[chosen_N]] if self.learning.mask_truncated else chosen_N
+        """Those of an update's rollouts that count in its means."""
+        dropped = self.learning.mask_truncated and not self.learning.count_truncated
+        return chosen_N[step.finished_N[chosen_N]] if dropped else chosen_N
 
     def _shares(self, step: Step, credit: Credit, chosen_N: Tensor) -> Shares:
-        """Weights of an update's rollouts among themselves; all others weigh 0."""
-        length_N, live_N = step.length_N[chosen_N], credit.live_N[chosen_N]
+        """Weights of an update's rollouts among themselves; all others weigh 0. A masked one counts as one without tokens."""
+        live_N = credit.live_N[chosen_N]
+        kept_N = step.finished_N[chosen_N] if self.learning.mask_truncated else torch.ones_like(live_N)
+        length_N = step.length_N[chosen_N] * kept_N
         group_N = step.group_N[chosen_N].unique(return_inverse=True)[1]
 
         def everywhere(weight_n: Tensor) -> Tensor:
-            return torch.zeros(len(step.length_N)).index_put((chosen_N,), weight_n.float())
+            return torch.zeros(len(step.length_N)).index_put((chosen_N,), weight_n.float() * kept_N)
 
         policy_N = everywhere(self.algorithm.weights(length_N, group_N, live_N))
         every_N = torch.ones_like(live_N)

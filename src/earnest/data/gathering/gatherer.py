@@ -21,7 +21,7 @@ from earnest.data.gathering.posterior import HALF_LIFE, Posteriors
 from earnest.data.gathering.refill import BUDGET, Ledger
 from earnest.data.gathering.remedies import Remedies
 from earnest.data.gathering.replay import Buffer, Kept
-from earnest.data.rewarding import reward
+from earnest.data.rewarding import level, reward
 from earnest.data.rollouts import Roller
 from earnest.data.select import among
 from earnest.engines.base import EngineSession
@@ -98,6 +98,17 @@ class _Step:
         """Places whose group carries no signal, or that have none yet."""
         return [i for i in range(places) if i not in self.places or not self.live(self.places[i])]
 
+    def level(self, terms: Sequence[Weighted]) -> None:
+        """Level all that was sampled at once: groups of several rounds are compared with each other.
+
+        A group that is levelled stays so, with another mean, so this changes nothing in which groups carry a signal.
+        """
+        found, _ = level(self.seen, terms, self.number)
+        now = {id(before): after for before, after in zip(self.seen, found, strict=True)}
+        self.seen = list(found)
+        self.places = {place: now[id(group)] for place, group in self.places.items()}
+        self.uniform = [now[id(group)] for group in self.uniform]
+
 
 class Gatherer:
     """Gathers one step after the other. Its state is all that a resumed run needs to go on alike."""
@@ -134,6 +145,7 @@ class Gatherer:
             if not empty:
                 break
             self._fill(state, empty, engine)
+        state.level(self.asking.reward)
         dead = state.empty(asked)
         if self.ledger is not None:
             sentence = self.ledger.note(step, asked, asked - len(dead), state.fresh, self.live)
