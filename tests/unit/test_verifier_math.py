@@ -12,7 +12,14 @@ from earnest.verifiers.math import Math
 from grading import grade
 
 ROOT_2 = "1." + str(math.isqrt(2 * 10**400))[1:]
+NOISE = "\\arccos(1-\\arccos(1-\\arccos(1-10^6\\sin\\pi)))"
 PAID = {
+    "angles of vectors": [
+        ("\\arccos\\frac{-14}{\\sqrt{14}\\sqrt{14}}", "\\pi"),
+        ("\\arccos\\frac{-6}{\\sqrt6\\cdot\\sqrt6}", "\\pi"),
+        ("\\arcsin\\frac{\\sqrt7\\cdot\\sqrt7}{7}", "\\frac\\pi2"),
+        ("2\\arcsin(\\sqrt2\\cdot\\frac{\\sqrt2}2)", "\\pi"),
+    ],
     "whole numbers": [
         ("\\binom{n}{2}", "\\frac{n(n-1)}{2}"),
         ("\\frac{n(n-1)}{2}", "\\binom{n}{2}"),
@@ -303,6 +310,23 @@ PAID = {
 
 REFUSED = {
     "rounding": [
+        ("10^{-50}y=10^{-50}\\sin|x|", "y=\\sin x"),
+        ("e^{-150}y=e^{-150}(\\sin x+|x|-x)", "y=\\sin x"),
+        ("10^{-50}\\sin|x|", "10^{-50}\\sin x"),
+        ("10^{-50}y<10^{-50}\\sin|x|", "y<\\sin x"),
+        ("10^{-50}y=10^{-50}(n!+\\lfloor\\frac{n}{8}\\rfloor)", "y=n!"),
+        ("\\sqrt2\\cdot\\frac{\\sqrt[10]{\\sin\\pi}}{\\sqrt[10]{\\sin\\pi}}", "\\sqrt2"),
+        ("\\sqrt2\\cdot\\frac{\\ln \\sqrt[10]{\\sin\\pi}}{\\ln \\sqrt[10]{\\sin\\pi}}", "\\sqrt2"),
+        ("42^{(\\sqrt[10]{\\sin\\pi})^0}", "42"),
+        ("(\\sqrt[10]{\\sin\\pi})^0", "1"),
+        ("\\log_{\\sqrt[840]{\\sin\\pi}}\\sqrt[20]{\\sin\\pi}", "42"),
+        ("\\sqrt[10]{\\sin\\pi}:\\sqrt[10]{\\sin\\pi}", "1:1"),
+        ("[1,2^{(\\sqrt[10]{\\sin\\pi})^0}]", "[1,2]"),
+        (f"\\sqrt2\\frac{{{NOISE}}}{{{NOISE}}}", "\\sqrt2"),
+        ("\\sqrt2+\\tanh^{-1}(1-10^6\\sin\\pi)-\\tanh^{-1}(1-10^6\\sin\\pi)", "\\sqrt2"),
+        ("\\max(\\sqrt2+10^{-31}i,0)", "\\sqrt2"),
+        ("\\lfloor1.5+10^{-31}i\\rfloor\\sqrt2", "\\sqrt2"),
+        ("\\ln x:\\ln(x^2)", "1:2"),
         ("9^{99}\\sin\\pi", "\\sqrt2"),
         ("9^{99}\\sin\\pi", "x+1"),
         ("9^{99}\\sin\\pi", "45^\\circ"),

@@ -169,6 +169,8 @@ def _ratio(gold: Ratio, answer: Ratio, budget: Budget) -> str:
         return found
     if any(is_number(a) and is_undone(b, a) for a, b in pairs):
         return UNDONE
+    if any(is_open(b) and not is_open(a) for a, b in pairs):
+        return KIND
     crossed = [
         (Op("*", (a, d)), Op("*", (b, c))) for (a, b), (c, d) in pairwise(zip(gold.terms, answer.terms, strict=True))
     ]

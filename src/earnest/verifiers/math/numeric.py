@@ -65,7 +65,7 @@ def agree(a: Node, b: Node, at: Mapping[str, Fraction], budget: Budget, *, surel
             return None
         if few.apart > ctx.mpf(10) ** -35 * few.scale and few.apart > few.peak * ctx.mpf(10) ** (10 - DIGITS):
             return Agreement(False, real)
-        if not surely and few.peak < WIDE * max(few.scale, 1):
+        if not surely and few.peak < WIDE * few.scale:
             return Agreement(True, real)
         digits = _digits(few.peak, few.least)
         many = _Pair(a, b, at, budget, digits)
@@ -124,8 +124,8 @@ class _Pair:
 
 
 def _is_real(x: Any) -> bool:
-    imaginary = getattr(x, "imag", 0)
-    return not imaginary or bool(abs(imaginary) < abs(x) * 10**-30)
+    ctx, imaginary = _context(), getattr(x, "imag", 0)
+    return not imaginary or bool(abs(imaginary) < abs(x) * ctx.mpf(10) ** (20 - ctx.dps))
 
 
 class _Evaluation:
@@ -237,9 +237,19 @@ class _Evaluation:
             self._met(ctx.exp(-4 * size))
         if name in ("arccot", "arcsec", "arccsc"):
             self.delicate.append(size)
+        if name.startswith("arc"):
+            x = self._at_one(x)
+            self.delicate += [
+                abs(edge) for edge in (1 - x * x, 1 + x * x) if edge
+            ]  # they are roots and logarithms there
         found = getattr(ctx, _FUNCTIONS[name])(x)
         self.delicate.append(1 / (1 + abs(found)))
         return found
+
+    def _at_one(self, x: Any) -> Any:
+        """1 or -1 for what is one of them but for rounding, so that the angle between opposite vectors is pi."""
+        near = self.peak * self.ctx.mpf(10) ** (10 - self.ctx.dps)
+        return next((self.ctx.mpf(one) for one in (1, -1) if abs(x - one) < near), x)
 
     def _logarithm(self, x: Any, base: list[Any]) -> Any:
         if not x or (base and (not base[0] or base[0] == 1)):
@@ -267,7 +277,7 @@ class _Evaluation:
             raise Unreadable("too large a power", limit=True)
         self.budget.spend(4 * self.cost)
         self._met(abs(e) ** 4)
-        if not (_is_real(e) and ctx.re(e) > ctx.mpf(10) ** -20):
+        if not (_is_real(e) and ctx.re(e) > 0.97):  # a root of rounding is larger, and its root again
             self.delicate.append(abs(b))
         if _is_real(b) and ctx.re(b) < 0:
             fraction = exact_value(exponent, self.at, self.budget)
