@@ -235,9 +235,7 @@ class Sample:
     weight: float  # share of every token of this sequence in the step's loss
     kl_weight: float = 0.0  # of every token in the KL to the reference, where that is in the loss
     entropy_weight: float = 0.0  # of every token in the entropy bonus
-    sampler_logprobs: Tensor | None = (
-        None  # of a pair's samples: in a step's first update alone, inf: nothing to compare with
-    )
+    sampler_logprobs: Tensor | None = None  # of pairs in the first update alone; inf: nothing to compare with
     old_logprobs: Tensor | None = None  # None: the first update, pi_old is the detached forward pass
     advantages: Tensor | None = None
     returns: Tensor | None = None
